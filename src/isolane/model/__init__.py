@@ -1,0 +1,1 @@
+"""The words every room speaks. Standard library only, no I/O."""

@@ -1,0 +1,208 @@
+"""The events of a run: what the event log holds, one JSON object a line, and what engines yield.
+
+Format history:
+
+1. the first: run-started, collection-finished, collection-failed, worker-started, worker-stopped,
+   test-started, test-finished, run-finished
+
+A reader takes every format up to :data:`FORMAT`, ignores fields it does not know, and refuses a newer format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from json.encoder import encode_basestring_ascii  # type: ignore[attr-defined]  # C function, untyped
+from typing import Any, ClassVar
+
+from isolane.model.errors import NewerFormatError, RecordError
+from isolane.model.outcome import Category, Outcome
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Event:
+    """Anything that happened; ``at`` is seconds since the Unix epoch, UTC."""
+
+    kind: ClassVar[str]
+    at: float
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """The header: everything needed to know what ran, and to run it again."""
+
+    kind: ClassVar[str] = "run-started"
+    run_id: str
+    label: str
+    """What the run is for: ``serial``, ``parallel``, ``module``, ``shuffled``, ``stress``, ``check`` …"""
+    argv: tuple[str, ...]
+    """pytest's arguments as typed, without the program."""
+    directory: str
+    """The working directory."""
+    rootdir: str
+    inifile: str | None
+    python: str
+    python_version: str
+    pytest_version: str
+    platform: str
+    engine: str
+    workers: int
+    """Worker processes; 0 for a serial run."""
+    dist: str
+    seed: int | None
+    isolation: str
+    revision: str | None
+    process_started: float
+    """When the process came to be; the start phase counts from here."""
+    positional: tuple[str, ...] = ()
+    """Those of ``argv`` that name files, directories or node ids."""
+    isolane_version: str = ""
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class CollectionFinished(Event):
+    """All tests that will run, in the order of collection."""
+
+    kind: ClassVar[str] = "collection-finished"
+    node_ids: tuple[str, ...]
+    deselected: int = 0
+
+
+@dataclass(frozen=True)
+class CollectionFailed(Event):
+    """A file, or conftest, could not be collected."""
+
+    kind: ClassVar[str] = "collection-failed"
+    node_id: str
+    message: str
+
+
+@dataclass(frozen=True)
+class WorkerStarted(Event):
+    """A worker process is there."""
+
+    kind: ClassVar[str] = "worker-started"
+    worker: str
+    process_id: int | None = None
+
+
+@dataclass(frozen=True)
+class WorkerStopped(Event):
+    """A worker process ended; ``reason`` is empty when it was asked to."""
+
+    kind: ClassVar[str] = "worker-stopped"
+    worker: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class TestStarted(Event):
+    """A test is about to run."""
+
+    __test__: ClassVar[bool] = False
+    kind: ClassVar[str] = "test-started"
+    node_id: str
+    worker: str
+
+
+@dataclass(frozen=True)
+class TestFinished(Event):
+    """A test ended, teardown included. Durations in seconds."""
+
+    __test__: ClassVar[bool] = False
+    kind: ClassVar[str] = "test-finished"
+    node_id: str
+    worker: str
+    category: Category
+    detail: str = ""
+    setup: float = 0.0
+    call: float = 0.0
+    teardown: float = 0.0
+    message: str = ""
+    """The first line of the failure, empty for a test that passed."""
+    location: str = ""
+    """``file:line`` of the failure."""
+    attempts: int = 1
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return what two runs are compared by."""
+        return Outcome(self.category, self.detail)
+
+    @property
+    def seconds(self) -> float:
+        """Return setup, call and teardown together."""
+        return self.setup + self.call + self.teardown
+
+
+@dataclass(frozen=True)
+class RunFinished(Event):
+    """The run is over; phases in seconds by name (start, collection, tests, teardown, reporting)."""
+
+    kind: ClassVar[str] = "run-finished"
+    exit_code: int
+    phases: Mapping[str, float] = field(default_factory=dict)
+
+
+_KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        RunStarted,
+        CollectionFinished,
+        CollectionFailed,
+        WorkerStarted,
+        WorkerStopped,
+        TestStarted,
+        TestFinished,
+        RunFinished,
+    )
+}
+
+
+def encode(event: Event) -> str:
+    """Return the event as one line of JSON, without the line end.
+
+    The two kinds that are written once a test are put together by hand: that is four times as fast as
+    ``json.dumps(asdict(event))``, and a run of quick tests would feel the difference.
+    """
+    if type(event) is TestStarted:
+        return (
+            f'{{"kind":"test-started","at":{event.at:.6f},"node_id":{encode_basestring_ascii(event.node_id)},'
+            f'"worker":"{event.worker}"}}'
+        )
+    if type(event) is TestFinished and event.category is Category.PASSED and event.attempts == 1:
+        return (
+            f'{{"kind":"test-finished","at":{event.at:.6f},"node_id":{encode_basestring_ascii(event.node_id)},'
+            f'"worker":"{event.worker}","category":"passed","setup":{event.setup:.6f},"call":{event.call:.6f},'
+            f'"teardown":{event.teardown:.6f}}}'
+        )
+    return json.dumps({"kind": event.kind, **asdict(event)}, separators=(",", ":"), default=str)
+
+
+def decode(line: str, where: str = "the event log") -> Event:
+    """Return the event of one line.
+
+    Raises :class:`NewerFormatError` for a header of a newer format, :class:`RecordError` for anything that is
+    not an event.
+    """
+    try:
+        raw = json.loads(line)
+        event_type = _KINDS[raw["kind"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordError("not-an-event", f"{where} holds a line that is not an event: {line[:80]!r}.") from error
+    if event_type is RunStarted and int(raw.get("format", 1)) > FORMAT:
+        raise NewerFormatError(where, int(raw["format"]), FORMAT)
+    values: dict[str, Any] = {}
+    for item in fields(event_type):
+        if item.name in raw:
+            value = raw[item.name]
+            values[item.name] = tuple(value) if isinstance(value, list) else value
+        elif item.default is MISSING and item.default_factory is MISSING:
+            raise RecordError("not-an-event", f"{where} holds a {raw['kind']} event without {item.name!r}.")
+    if "category" in values:
+        values["category"] = Category(values["category"])
+    return event_type(**values)

@@ -1,0 +1,30 @@
+"""Names of things: tests by node id, workers, runs."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timezone
+
+CONTROLLER = "controller"
+"""The worker name of tests that run in the controlling process itself (a serial run)."""
+
+
+def module_of(node_id: str) -> str:
+    """Return the file part of a node id, as pytest writes it (posix separators, relative to rootdir).
+
+    >>> module_of("tests/test_a.py::TestX::test_y[a::b]")
+    'tests/test_a.py'
+    """
+    return node_id.partition("::")[0]
+
+
+def new_run_id(now: float, label: str) -> str:
+    """Return a run id that sorts by start time, tells what ran, and is unique over processes.
+
+    now: seconds since the Unix epoch, UTC. label: short, e.g. ``serial``.
+
+    >>> new_run_id(0.0, "serial").startswith("19700101T000000-serial-")
+    True
+    """
+    stamp = datetime.fromtimestamp(now, tz=timezone.utc).strftime("%Y%m%dT%H%M%S")
+    return f"{stamp}-{label}-{secrets.token_hex(3)}"
