@@ -1,0 +1,1 @@
+"""The pytest face: hooks and options only; what they do is decided elsewhere."""
