@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from json.encoder import encode_basestring_ascii  # type: ignore[attr-defined]  # C function, untyped
+from json.encoder import encode_basestring_ascii
 from typing import Any, ClassVar
 
 from isolane.model.errors import NewerFormatError, RecordError
@@ -59,6 +59,12 @@ class RunStarted(Event):
     """When the process came to be; the start phase counts from here."""
     positional: tuple[str, ...] = ()
     """Those of ``argv`` that name files, directories or node ids."""
+    addopts: tuple[str, ...] = ()
+    """What the ini file's ``addopts`` and PYTEST_ADDOPTS added to ``argv``."""
+    added: tuple[str, ...] = ()
+    """What isolane itself put before ``argv``: a person who wants this very run has to type it."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """isolane's own options as they were in force, by name."""
     isolane_version: str = ""
     format: int = FORMAT
 
@@ -146,6 +152,18 @@ class RunFinished(Event):
     kind: ClassVar[str] = "run-finished"
     exit_code: int
     phases: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Tests by category."""
+
+    @property
+    def seconds(self) -> float:
+        """Return the whole process's time, from its start to the end of reporting."""
+        return sum(self.phases.values())
+
+    @property
+    def tests(self) -> int:
+        """Return how many tests ran."""
+        return sum(self.counts.values())
 
 
 _KINDS: dict[str, type[Event]] = {

@@ -29,7 +29,6 @@ BAD = frozenset(
         Category.TEARDOWN_ERROR,
         Category.CRASHED,
         Category.HUNG,
-        Category.DUPLICATED,
     }
 )
 """Categories that make a run fail."""

@@ -1,18 +1,23 @@
-"""A run, decided: what an engine is asked to do."""
+"""A run, decided: what an engine is asked to do, and how that is handed to the process that does it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+HANDOVER_VARIABLE = "ISOLANE_RUN"
 
 
 @dataclass(frozen=True)
 class RunPlan:
     """One pytest run in a project, with the project's own interpreter.
 
-    arguments: pytest's arguments. workers: 0 runs in one process. label: what the run is for. seed: shuffle the
-    tests by it. order_file: run exactly the node ids in this file, in their order. stall_seconds: how long
-    nothing may happen before the run is taken for hung.
+    arguments: pytest's arguments. label: what the run is for. workers: 0 runs in one process. dist: how tests are
+    grouped for workers; None leaves it to the project's own configuration. seed: shuffle the tests by it. order: run exactly these node ids, in this order.
+    stall_seconds: how long nothing may happen before the run is taken for hung. environment: added to the
+    process's own.
     """
 
     project: Path
@@ -20,7 +25,34 @@ class RunPlan:
     arguments: tuple[str, ...] = ()
     label: str = "serial"
     workers: int = 0
-    dist: str = "loadscope"
+    dist: str | None = "loadscope"
     seed: int | None = None
-    order_file: Path | None = None
+    order: Path | None = None
     stall_seconds: float = 600.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What an engine tells the plugin in the process that it starts, in one environment variable.
+
+    It goes through the environment so that the arguments of the run are exactly those a person would type. The
+    plugin takes it out again, and puts ``restore`` back, before the first test can see it.
+    """
+
+    run_directory: str
+    label: str
+    seed: int | None = None
+    order: str | None = None
+    parent: int | None = None
+    """The process that waits for the run: the run does not outlive it."""
+    restore: Mapping[str, str | None] = field(default_factory=dict)
+
+    def encode(self) -> str:
+        """Return the variable's value."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, text: str) -> Handover:
+        """Return what :meth:`encode` wrote."""
+        return cls(**json.loads(text))

@@ -1,1 +1,122 @@
 """The plugin that pytest loads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isolane.model.plan import HANDOVER_VARIABLE, Handover
+from isolane.pytest_plugin.options import add_options, number_of, value_of
+from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice, header_line
+
+_choice_key = pytest.StashKey[Choice]()
+_handover_key = pytest.StashKey["Handover | None"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register options and ini keys."""
+    add_options(parser)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, Any, Any]:
+    """Decide on workers before any other plugin has looked at the arguments."""
+    handover = early_config.stash[_handover_key] = _take_handover()
+    early_config.stash[_choice_key] = apply_worker_choice(early_config, parser, args, compared=handover is not None)
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what this run needs: an order, a recorder."""
+    handover = config.stash.get(_handover_key, None)
+    workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        ours = workerinput.get("isolane", {})
+        seed, order, record = ours.get("seed"), ours.get("order"), bool(ours.get("record"))
+    else:
+        seed, order = _order_asked_for(config, handover)
+        record = _recording(config, handover)
+    if handover is not None:
+        # A run that is compared with others must not stop at its first failure, whatever the ini file says.
+        config.option.maxfail = 0
+    if order is not None:
+        from isolane.pytest_plugin.ordering import FileOrder
+
+        try:
+            config.pluginmanager.register(FileOrder(Path(config.invocation_params.dir, order)), "isolane-order")
+        except (OSError, UnicodeDecodeError) as error:
+            raise pytest.UsageError(f"isolane: the order file cannot be read: {error}") from None
+    elif seed is not None:
+        from isolane.pytest_plugin.ordering import SeededOrder
+
+        config.pluginmanager.register(SeededOrder(seed), "isolane-order")
+    if record:
+        from isolane.pytest_plugin.recording import register_recorder
+
+        register_recorder(config, handover, seed, config.stash[_choice_key].added)
+    if workerinput is None and IN_WORKER not in os.environ and getattr(config.option, "tx", None):
+        from isolane.pytest_plugin.xdist_controller import XdistController
+
+        config.pluginmanager.register(
+            XdistController({"seed": seed, "order": order, "record": record}), "isolane-xdist"
+        )
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what was chosen and why."""
+    choice = config.stash.get(_choice_key, None)
+    if choice is None or hasattr(config, "workerinput"):
+        return None
+    seed, order = _order_asked_for(config, config.stash.get(_handover_key, None))
+    return header_line(config, choice, seed=seed, ordered=order is not None)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """``-n auto``: the processors this process may use; xdist's own variable goes first."""
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None
+    from isolane.coordination.processors import available_processors
+
+    return available_processors()
+
+
+def _order_asked_for(config: pytest.Config, handover: Handover | None) -> tuple[int | None, str | None]:
+    """Return the seed and the order file: what an engine handed over, else what the options say."""
+    if handover is not None and (handover.seed is not None or handover.order is not None):
+        return handover.seed, handover.order
+    return number_of(config, "seed"), value_of(config, "order") or None
+
+
+def _recording(config: pytest.Config, handover: Handover | None) -> bool:
+    if handover is not None:
+        return True
+    if IN_WORKER in os.environ or config.option.collectonly:
+        return False
+    asked = value_of(config, "record")
+    return asked == "on" or (asked == "auto" and bool(getattr(config.option, "tx", None)))
+
+
+def _take_handover() -> Handover | None:
+    """Return what an engine handed over, and leave the environment as the tests would find it without isolane."""
+    text = os.environ.pop(HANDOVER_VARIABLE, None)
+    if not text:
+        return None
+    handover = Handover.decode(text)
+    for name, value in handover.restore.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    if handover.parent is not None:
+        from isolane.pytest_plugin.process import die_with
+
+        die_with(handover.parent)
+    return handover

@@ -1,0 +1,78 @@
+"""The service as a rider's phone meets it: requests in, answers out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from isolane.pytest_plugin.fixtures import CacheClearing, IsolatedEnvironment
+from transit_eta.client import START, Client
+from transit_eta.learning import SECONDS_A_DAY
+from transit_eta.lifespan import application, shutdown
+
+
+@pytest.fixture(autouse=True)
+def _deployment(isolated_environment: IsolatedEnvironment, sqlite_file: Path, cache_clearing: CacheClearing) -> None:
+    isolated_environment.set("BMTC_API_KEY", "integration-key")
+    isolated_environment.set("BMTC_DB_PATH", str(sqlite_file))
+
+
+@pytest.fixture
+def phone() -> Client:
+    return Client(application(), key="integration-key")
+
+
+def test_new_service_has_no_observations(phone: Client) -> None:
+    response = phone.get("/health")
+    assert (response.status, response.body["observations"]) == (200, 0)
+
+
+def test_configured_key_is_accepted(phone: Client) -> None:
+    assert phone.get("/segments").status == 200
+
+
+def test_any_other_key_is_refused() -> None:
+    stranger = Client(application(), key="guessed-key")
+    assert stranger.get("/segments").status == 401
+    assert Client(application(), key="").set_timetable("G4:1", 100.0).status == 401
+
+
+def test_eta_is_the_timetable_before_anything_is_learned(phone: Client) -> None:
+    phone.set_timetable("G4/depot:2", 100.0)
+    assert phone.eta("G4/depot:2").body["seconds"] == 100.0
+
+
+def test_segment_without_a_timetable_is_not_found(phone: Client) -> None:
+    assert phone.eta("G4:3").status == 404
+    assert phone.observe("G4:3", 100.0).status == 404
+
+
+def test_observations_move_the_eta(phone: Client) -> None:
+    phone.set_timetable("G4:4", 100.0)
+    for day in range(20):
+        phone.observe("G4:4", 140.0, at=START + day * SECONDS_A_DAY)
+    assert phone.eta("G4:4").body["seconds"] == pytest.approx(120.0)
+
+
+def test_malformed_observations_are_refused(phone: Client) -> None:
+    phone.set_timetable("G4:5", 100.0)
+    good = {"segment": "G4:5", "device": "phone-1", "seconds": 110.0, "confidence": 0.9, "at": START}
+    bad: list[dict[str, object]] = [
+        {"segment": ""},
+        {"device": 7},
+        {"seconds": -1.0},
+        {"seconds": float("nan")},
+        {"confidence": 1.5},
+        {"at": "noon"},
+    ]
+    assert [phone.post({**good, **change}, key="malformed").status for change in bad] == [400] * len(bad)
+    assert phone.post(good, key="malformed").status == 201
+
+
+def test_what_was_learned_survives_a_restart(phone: Client) -> None:
+    phone.set_timetable("G4:6", 100.0)
+    phone.observe("G4:6", 140.0)
+    eta = phone.eta("G4:6")
+    shutdown()
+    assert Client(application(), key="integration-key").eta("G4:6") == eta
+    assert eta.body["count"] == 1

@@ -1,0 +1,108 @@
+"""What a person sees while runs go on: a live line on a terminal, a plain line a run elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+from isolane.model.events import CollectionFinished, Event, TestFinished
+from isolane.model.outcome import BAD
+from isolane.model.plan import RunPlan
+from isolane.model.record import RunRecord
+from isolane.reports.figures import seconds_text
+from isolane.usecases.execution import Observer, Silence
+
+
+def new_progress(*, quiet: bool, stream: TextIO | None = None) -> Observer:
+    """Return what fits: nothing where only data is wanted, rich on a terminal that has it, else plain lines."""
+    if quiet:
+        return Silence()
+    output = stream or sys.stderr
+    if output.isatty():
+        try:
+            return LiveProgress(output)
+        except ImportError:
+            pass  # rich is an extra: isolane[terminal]
+    return PlainProgress(output)
+
+
+class PlainProgress:
+    """One line a run, when it is over: for CI logs and files."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._number = 0
+
+    def run_started(self, title: str, plan: RunPlan) -> None:
+        """Count."""
+        self._number += 1
+
+    def event(self, event: Event) -> None:
+        """Pass over."""
+
+    def run_finished(self, title: str, record: RunRecord, remark: str) -> None:
+        """Print the line."""
+        print(f"[{self._number:>2}] {finished_line(title, record, remark)}", file=self._stream, flush=True)
+
+
+class LiveProgress:
+    """The run that goes on, its counts, the time it has taken and is expected to take still."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        self._text: type[Text] = Text
+        self._live = Live(console=Console(file=stream), refresh_per_second=8, transient=True, get_renderable=self._line)
+        self._number = 0
+        self._title = ""
+        self._started = 0.0
+        self._total = self._done = self._failed = 0
+
+    def run_started(self, title: str, plan: RunPlan) -> None:
+        """Show a new line."""
+        if not self._live.is_started:
+            self._live.start()
+        self._number += 1
+        self._title, self._started = title, time.monotonic()
+        self._total = self._done = self._failed = 0
+
+    def event(self, event: Event) -> None:
+        """Count."""
+        if isinstance(event, CollectionFinished):
+            self._total = len(event.node_ids)
+        elif isinstance(event, TestFinished):
+            self._done += 1
+            self._failed += event.category in BAD
+
+    def run_finished(self, title: str, record: RunRecord, remark: str) -> None:
+        """Leave the run's line above."""
+        self._live.console.print(f"[{self._number:>2}] {finished_line(title, record, remark)}", markup=False)
+
+    def close(self) -> None:
+        """Take the live line away and give the cursor back."""
+        self._live.stop()
+
+    def _line(self) -> Any:
+        elapsed = time.monotonic() - self._started
+        counts = f"{self._done}/{self._total}" if self._total else "collecting"
+        failed = f", {self._failed} failed" if self._failed else ""
+        if self._total and self._done:
+            left = elapsed / self._done * (self._total - self._done)
+            estimate = f", about {seconds_text(left)} left"
+        else:
+            estimate = ""
+        return self._text(
+            f"     {self._title}: {counts}{failed}, {seconds_text(elapsed)}{estimate}",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+
+def finished_line(title: str, record: RunRecord, remark: str) -> str:
+    """Return a run in a line: name, tests, failures, remark, time."""
+    failed = sum(outcome.is_bad for outcome in record.outcomes.values())
+    parts = [f"{len(record.outcomes)} tests", *([f"{failed} failed"] if failed else []), *([remark] if remark else [])]
+    return f"{title}: {', '.join(parts)}, {seconds_text(record.seconds)}"

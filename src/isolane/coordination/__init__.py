@@ -1,0 +1,1 @@
+"""Who is running what, and on how much."""

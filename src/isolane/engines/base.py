@@ -1,0 +1,26 @@
+"""What every engine is: something that runs a plan and yields the run's events as they happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from isolane.model.events import Event
+from isolane.model.plan import RunPlan
+
+
+class Engine(Protocol):
+    """A way to run a plan."""
+
+    @property
+    def name(self) -> str:
+        """Return the engine's name."""
+        ...
+
+    def command(self, plan: RunPlan) -> tuple[str, ...]:
+        """Return the command that runs the plan, as a person would type it in the project's folder."""
+        ...
+
+    def run(self, plan: RunPlan) -> Iterator[Event]:
+        """Run it; the last event is always a :class:`~isolane.model.events.RunFinished`."""
+        ...

@@ -1,0 +1,44 @@
+"""A project with its interpreter, its engines and the place for its records: what every verb runs plans with."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from isolane.engines.base import Engine
+from isolane.engines.interpreter import Interpreter, find_interpreter
+from isolane.engines.overlay import make_overlay
+from isolane.engines.serial import SerialEngine
+from isolane.engines.xdist import XdistEngine
+from isolane.history.runs import writable_home
+from isolane.model.identity import new_run_id
+from isolane.model.plan import RunPlan
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where and with what a project's plans are run. note: why records are not in the project, if they are not."""
+
+    project: Path
+    interpreter: Interpreter
+    home: Path
+    note: str | None
+
+    def engine_for(self, plan: RunPlan) -> tuple[Engine, Path]:
+        """Return the engine that runs the plan, xdist where it has workers, else serial, and where its record goes."""
+        overlay = make_overlay(self.home, with_xdist=bool(plan.workers) and not self.interpreter.has("pytest-xdist"))
+        directory = self.home / "runs" / new_run_id(time.time(), plan.label)
+        engine: Engine = XdistEngine(overlay, directory) if plan.workers else SerialEngine(overlay, directory)
+        return engine, directory
+
+
+@contextlib.contextmanager
+def open_workshop(project: Path, python: str | None) -> Iterator[Workshop]:
+    """Yield what runs this project's plans. Raises :class:`~isolane.model.errors.ProjectError` where it cannot."""
+    project = project.resolve() if project.exists() else project
+    interpreter = find_interpreter(project, python)
+    with writable_home(project) as (home, note):
+        yield Workshop(project, interpreter, home, note)

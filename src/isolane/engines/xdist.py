@@ -1,0 +1,29 @@
+"""Runs a plan over pytest-xdist's workers, with xdist as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from isolane.engines.pytest_process import run_pytest
+from isolane.model.events import Event
+from isolane.model.plan import RunPlan
+
+
+@dataclass(frozen=True)
+class XdistEngine:
+    """pytest with ``-n`` and ``--dist``. directory: where this run's record goes."""
+
+    overlay: Path
+    directory: Path
+    name: str = "xdist"
+
+    def command(self, plan: RunPlan) -> tuple[str, ...]:
+        """Return ``python -m pytest -n N --dist MODE`` with the plan's arguments."""
+        dist = ("--dist", plan.dist) if plan.dist else ()
+        return (plan.python, "-m", "pytest", "-n", str(plan.workers), *dist, *plan.arguments)
+
+    def run(self, plan: RunPlan) -> Iterator[Event]:
+        """Run it."""
+        return run_pytest(plan, self.command(plan), self.directory, self.overlay)

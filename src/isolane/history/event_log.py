@@ -1,0 +1,126 @@
+"""The event log of a run: one JSON object a line, written as it happens, read back whole or while it grows."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from isolane.model.errors import RecordError
+from isolane.model.events import Event, RunFinished, RunStarted, decode, encode
+
+FILE_NAME = "events.jsonl"
+_TAIL_BYTES = 65536
+
+
+class RecordingWarning(UserWarning):
+    """A run could not be recorded; the run itself goes on."""
+
+
+class EventLogWriter:
+    """Appends events to a file; the first failure is a warning, after it nothing is written any more.
+
+    Every event is one ``write`` call on an unbuffered descriptor, so a process that is killed loses nothing
+    that had happened. A child that a test forked writes nothing: its events are not the run's.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._owner = os.getpid()
+        self._descriptor = -1
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            self._give_up(error)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether events are still written."""
+        return self._descriptor >= 0
+
+    def write(self, event: Event) -> None:
+        """Append one event; never raises."""
+        if self._descriptor < 0 or os.getpid() != self._owner:
+            return
+        data = encode(event).encode("utf-8", "backslashreplace") + b"\n"
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Close the file; more than once does no harm."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _give_up(self, error: OSError) -> None:
+        self.close()
+        warnings.warn(
+            RecordingWarning(
+                f"isolane: this run is not recorded any further: {self.path}: {error.strerror}. "
+                "Free the disk or make the directory writable, or use --isolane-record=off."
+            ),
+            stacklevel=3,
+        )
+
+
+class EventLogReader:
+    """Reads a log that may still grow: each :meth:`read` returns the events that have come since the last."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._rest = b""
+
+    def read(self) -> list[Event]:
+        """Return the new whole lines' events; a log that is not there yet has none."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RecordError("unreadable-record", f"{self.path} cannot be read: {error.strerror}.") from error
+        self._offset += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [decode(line.decode("utf-8", "replace"), str(self.path)) for line in lines if line.strip()]
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """Yield a log's events. A torn last line, which a killed process may leave, is passed over."""
+    if not path.is_file():
+        raise RecordError("no-such-record", f"{path} is not there.", "isolane keeps a run's record in .isolane/runs.")
+    yield from EventLogReader(path).read()
+
+
+def read_ends(path: Path) -> tuple[RunStarted, RunFinished | None] | None:
+    """Return a log's header and its last event where that ends the run, without reading what is between.
+
+    None where there is no header: an empty or foreign file.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.readline()
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+    except OSError:
+        return None
+    try:
+        header = decode(first.decode("utf-8", "replace"), str(path))
+    except RecordError as error:
+        if error.slug == "newer-format":
+            raise
+        return None
+    if not isinstance(header, RunStarted):
+        return None
+    try:
+        end = decode(last.decode("utf-8", "replace"), str(path))
+    except RecordError:
+        return header, None
+    return header, end if isinstance(end, RunFinished) else None

@@ -1,0 +1,105 @@
+"""The runs kept of a checkout: ``.isolane/runs/RUN/``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from isolane.history.event_log import FILE_NAME, read_ends, read_events
+from isolane.model.events import RunFinished, RunStarted
+from isolane.model.record import RunRecord
+
+DIRECTORY = ".isolane"
+KEEP = 200
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run by its first and last event; ``end`` is None for a run that goes on, or was killed."""
+
+    directory: Path
+    header: RunStarted
+    end: RunFinished | None
+
+    def record(self) -> RunRecord:
+        """Return the whole run."""
+        return RunRecord.of(read_events(self.directory / FILE_NAME))
+
+
+def runs_directory(root: Path) -> Path:
+    """Return where a checkout's runs are kept; it need not be there."""
+    return root / DIRECTORY / "runs"
+
+
+def make_home(root: Path) -> Path:
+    """Make ``root``'s directory for isolane's own files, which git ignores, and return it; OSError where it cannot be."""
+    home = root / DIRECTORY
+    home.mkdir(parents=True, exist_ok=True)
+    ignore = home / ".gitignore"
+    if not ignore.exists():
+        write_whole(ignore, "# made by isolane\n*\n")
+    return home
+
+
+@contextlib.contextmanager
+def writable_home(root: Path) -> Iterator[tuple[Path, str | None]]:
+    """Yield a directory for records and why it is not the checkout's own, if it is not.
+
+    Where the checkout cannot be written to, a temporary directory serves for as long as the block lasts.
+    """
+    try:
+        home = make_home(root)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        with tempfile.TemporaryDirectory(prefix="isolane-") as temporary:
+            yield Path(temporary), f"{root / DIRECTORY} cannot be written to ({error.strerror})"
+    else:
+        yield home, None
+
+
+def summaries(root: Path) -> list[RunSummary]:
+    """Return all runs of a checkout, newest first. What is not a run's record is passed over."""
+    directory = runs_directory(root)
+    try:
+        names = sorted((entry.name for entry in os.scandir(directory) if entry.is_dir()), reverse=True)
+    except OSError:
+        return []
+    found = []
+    for name in names:
+        ends = read_ends(directory / name / FILE_NAME)
+        if ends is not None:
+            found.append(RunSummary(directory / name, *ends))
+    return found
+
+
+def prune(root: Path, keep: int = KEEP) -> None:
+    """Remove the oldest runs over ``keep``; one that cannot be removed stays."""
+    try:
+        entries = sorted(entry.path for entry in os.scandir(runs_directory(root)) if entry.is_dir())
+    except OSError:
+        return
+    for path in entries[: max(0, len(entries) - keep)]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new, never a part. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        # mkstemp makes files for the owner alone; a report is for whoever may read the directory.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

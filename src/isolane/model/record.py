@@ -1,0 +1,92 @@
+"""A run as its events tell it: what was collected, what became of each test, who ran what in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from isolane.model.events import (
+    CollectionFailed,
+    CollectionFinished,
+    Event,
+    RunFinished,
+    RunStarted,
+    TestFinished,
+    TestStarted,
+    WorkerStopped,
+)
+from isolane.model.outcome import Category, Outcome
+
+
+@dataclass
+class RunRecord:
+    """The fold of a run's events.
+
+    node_ids: as collected. outcomes: by node id; a test that started and never ended is ``crashed``, one whose
+    finish was seen twice ``duplicated``. sequences: for each worker the node ids in the order it ran them.
+    """
+
+    header: RunStarted | None = None
+    node_ids: tuple[str, ...] = ()
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    finished: dict[str, TestFinished] = field(default_factory=dict)
+    sequences: dict[str, list[str]] = field(default_factory=dict)
+    collection_failures: list[CollectionFailed] = field(default_factory=list)
+    lost_workers: list[WorkerStopped] = field(default_factory=list)
+    end: RunFinished | None = None
+    running: dict[str, float] = field(default_factory=dict)
+    """Tests that started and have not ended yet, with the time they started."""
+
+    def add(self, event: Event) -> None:
+        """Take one event into account."""
+        if isinstance(event, TestStarted):
+            self.running[event.node_id] = event.at
+        elif isinstance(event, TestFinished):
+            self._finish(event)
+        elif isinstance(event, RunStarted):
+            self.header = event
+        elif isinstance(event, CollectionFinished):
+            self.node_ids = event.node_ids
+        elif isinstance(event, CollectionFailed):
+            self.collection_failures.append(event)
+        elif isinstance(event, WorkerStopped):
+            if event.reason:
+                self.lost_workers.append(event)
+        elif isinstance(event, RunFinished):
+            self.end = event
+
+    def _finish(self, event: TestFinished) -> None:
+        self.running.pop(event.node_id, None)
+        self.sequences.setdefault(event.worker, []).append(event.node_id)
+        before = self.outcomes.get(event.node_id)
+        if before is None:
+            self.outcomes[event.node_id] = event.outcome
+        else:
+            earlier = before.detail if before.category is Category.DUPLICATED else str(before)
+            self.outcomes[event.node_id] = Outcome(Category.DUPLICATED, f"{earlier}, {event.outcome}")
+        self.finished[event.node_id] = event
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return pytest's exit code, or None where the run never came to its end."""
+        return None if self.end is None else self.end.exit_code
+
+    @property
+    def seconds(self) -> float:
+        """Return the time of the whole process."""
+        return 0.0 if self.end is None else self.end.seconds
+
+    def counts(self) -> dict[str, int]:
+        """Return how many tests ended in each category, by its name."""
+        result: dict[str, int] = {}
+        for outcome in self.outcomes.values():
+            result[outcome.category.value] = result.get(outcome.category.value, 0) + 1
+        return result
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> RunRecord:
+        """Return the record of all these events."""
+        record = cls()
+        for event in events:
+            record.add(event)
+        return record

@@ -1,0 +1,1 @@
+"""Decisions only: pure functions, no I/O."""

@@ -1,0 +1,63 @@
+"""Whether parallel runs may stay the default, from the last runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from isolane.model.record import RunRecord
+from isolane.planning.compare import same_outcome
+
+LAST_RUNS = 3
+MOST_NEW_FLAKY = 0.05
+MOST_INTERMITTENT = 2
+MOST_SLOWER = 2.0
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """keep: whether parallel runs stay. reasons: why not. facts: what was looked at. tests: those that misbehaved."""
+
+    keep: bool
+    reasons: tuple[str, ...]
+    facts: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+def decide_gate(serial: Sequence[RunRecord], parallel: Sequence[RunRecord]) -> GateDecision:
+    """Return the decision. serial, parallel: whole runs, newest first, at least one of each.
+
+    A test is newly flaky when it ended the same way in all serial runs, and otherwise in one of the last three
+    parallel runs. An intermittent failure is one such test failing in one such run. A test that is not in the
+    serial runs (it is new, or was not asked for) says nothing.
+    """
+    last = parallel[:LAST_RUNS]
+    stable = {
+        node_id: outcome
+        for node_id, outcome in serial[0].outcomes.items()
+        if all(same_outcome(outcome, run.outcomes.get(node_id, outcome)) for run in serial[1:])
+    }
+    misbehaving: dict[str, int] = {}
+    intermittent = 0
+    for run in last:
+        for node_id, outcome in run.outcomes.items():
+            if node_id in stable and not same_outcome(stable[node_id], outcome):
+                misbehaving[node_id] = misbehaving.get(node_id, 0) + 1
+                intermittent += outcome.is_bad
+    share = len(misbehaving) / max(1, len(serial[0].outcomes))
+    slower = median(run.seconds for run in last) / max(1e-9, median(run.seconds for run in serial[:LAST_RUNS]))
+    reasons = []
+    if share > MOST_NEW_FLAKY:
+        reasons.append(f"{share:.1%} of the tests are newly flaky (over {MOST_NEW_FLAKY:.0%})")
+    if intermittent > MOST_INTERMITTENT:
+        reasons.append(f"{intermittent} intermittent failures in {len(last)} runs (over {MOST_INTERMITTENT})")
+    if slower > MOST_SLOWER:
+        reasons.append(f"parallel takes {slower:.1f} × the serial time (over {MOST_SLOWER:.0f} ×)")
+    facts = (
+        f"{len(last)} parallel run{'s' if len(last) != 1 else ''} against {len(serial)} serial",
+        f"{len(misbehaving)} of {len(serial[0].outcomes)} tests newly flaky ({share:.1%})",
+        f"{intermittent} intermittent failure{'s' if intermittent != 1 else ''}",
+        f"parallel / serial time {slower:.2f}",
+    )
+    return GateDecision(not reasons, tuple(reasons), facts, tuple(sorted(misbehaving)))

@@ -1,0 +1,70 @@
+"""Which runs make up a proof, and what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from isolane.model.proof import Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
+from isolane.statistics.flake_rate import upper_bound_without_failure
+
+
+def baseline_phases() -> tuple[Phase, Phase]:
+    """Return the serial run and its repetition, which tells a flaky test from one that depends on its company."""
+    return Phase(PhaseKind.SERIAL), Phase(PhaseKind.SERIAL, repeat=2)
+
+
+def later_phases(modules: Sequence[str], workers: Sequence[int], seeds: Sequence[int]) -> list[Phase]:
+    """Return the runs that are held against the baseline.
+
+    A suite of one module is left out of 'alone': that is the serial run itself.
+    """
+    phases = [Phase(PhaseKind.MODULE, module=module) for module in modules] if len(modules) > 1 else []
+    phases += [Phase(PhaseKind.PARALLEL, workers=count) for count in workers]
+    phases += [Phase(PhaseKind.SHUFFLED, seed=seed) for seed in seeds]
+    return phases
+
+
+def decide(differences: Iterable[Difference], flaky: int) -> tuple[Verdict, str]:
+    """Return the verdict and its reason in a sentence.
+
+    A difference that its own command did not show again is a flaky test where the run had one process and a fixed
+    order: the same run gave two results. In a parallel run it may be a race, and counts.
+    """
+    found = list(differences)
+    if flaky:
+        verb = "test ends" if flaky == 1 else "tests end"
+        return Verdict.INCONCLUSIVE, f"{flaky} {verb} differently in two serial runs of the same order (flaky)"
+    solid = {
+        one.node_id for one in found if one.nature is not Nature.INTERMITTENT or one.phase.kind is PhaseKind.PARALLEL
+    }
+    if solid:
+        verb = "test ends" if len(solid) == 1 else "tests end"
+        return Verdict.NOT_PROVEN, f"{len(solid)} {verb} otherwise than in the serial run"
+    if found:
+        once = len({one.node_id for one in found})
+        verb = "test was" if once == 1 else "tests were"
+        return (
+            Verdict.INCONCLUSIVE,
+            f"{once} {verb} seen to end otherwise once, and not again in the same order (flaky)",
+        )
+    return Verdict.PROVEN, "every test ended the same way in every run"
+
+
+def confidence(results: Sequence[PhaseResult]) -> str:
+    """Return what the runs would have shown, in words to repeat.
+
+    Each test ran once in every serial, parallel and shuffled phase, and once more in its module's own.
+    """
+    alone = any(one.phase.kind is PhaseKind.MODULE for one in results)
+    whole = [one for one in results if one.phase.kind is not PhaseKind.MODULE]
+    runs = len(whole) + int(alone)
+    workers = sorted({one.phase.workers for one in whole if one.phase.workers})
+    orders = 1 + len({one.phase.seed for one in whole if one.phase.seed is not None})
+    parts = [f"each test ran {runs} times", f"in {orders} order{'s' if orders != 1 else ''}"]
+    if workers:
+        parts.append(f"on {' and '.join(map(str, workers))} worker{'s' if workers != [1] else ''}")
+    bound = upper_bound_without_failure(runs)
+    return (
+        f"{', '.join(parts)}; a test that ends otherwise in over {bound:.0%} of runs would have been seen "
+        "with 95% probability"
+    )

@@ -1,0 +1,113 @@
+"""isolane's options, declared once: each is ``--isolane-NAME``, ini ``isolane_NAME`` and environment ``ISOLANE_NAME``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option. choices: the words it takes; empty for free text. number: whether it is a whole number."""
+
+    name: str
+    default: str
+    help: str
+    choices: tuple[str, ...] = ()
+    number: bool = False
+
+    @property
+    def flag(self) -> str:
+        """Return the command line's spelling."""
+        return f"--isolane-{self.name}"
+
+    @property
+    def ini(self) -> str:
+        """Return the ini file's spelling."""
+        return f"isolane_{self.name.replace('-', '_')}"
+
+    @property
+    def variable(self) -> str:
+        """Return the environment's spelling."""
+        return self.ini.upper()
+
+    @property
+    def destination(self) -> str:
+        """Return the attribute of ``config.option`` that holds what was typed."""
+        return self.ini
+
+
+OPTIONS = (
+    Option(
+        "record",
+        "auto",
+        "Keep the run's events under .isolane/runs: on, off, or auto (parallel runs)",
+        choices=("auto", "on", "off"),
+    ),
+    Option(
+        "seed",
+        "",
+        "Shuffle the tests, modules and classes staying together, in the order drawn by this number",
+        number=True,
+    ),
+    Option("order", "", "Run exactly the tests whose node ids this file lists, one a line, in that order"),
+    Option("reports", "reports", "Directory for reports, relative to rootdir"),
+    Option("keep-runs", "200", "How many runs to keep under .isolane/runs", number=True),
+    Option("workers", "2,auto", "Worker counts that isolane prove and isolane bench run with"),
+    Option("seeds", "", "Seeds for the shuffled orders of isolane prove (drawn anew each time if not given)"),
+    Option(
+        "stall-timeout", "600", "Seconds without any event after which isolane's verbs take a run for hung", number=True
+    ),
+)
+_BY_NAME = {option.name: option for option in OPTIONS}
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register every option with pytest."""
+    group = parser.getgroup("isolane", "isolane: parallel runs, proven")
+    for option in OPTIONS:
+        group.addoption(
+            option.flag,
+            dest=option.destination,
+            default=None,
+            metavar="|".join(option.choices) or option.name.upper(),
+            help=f"{option.help}. Default: {option.default or 'none'}. Also ini {option.ini}, environment {option.variable}.",
+        )
+        parser.addini(option.ini, option.help, default="")
+
+
+def value_of(config: pytest.Config, name: str) -> str:
+    """Return an option's value: typed, else from the environment, else from the ini file, else the default.
+
+    Raises :class:`pytest.UsageError` for a value that the option does not take.
+    """
+    option = _BY_NAME[name]
+    for source, value in (
+        (option.flag, config.getoption(option.destination, None)),
+        (option.variable, os.environ.get(option.variable)),
+        (f"ini {option.ini}", config.getini(option.ini)),
+    ):
+        if value is not None and value != "":
+            return _checked(option, str(value), source)
+    return option.default
+
+
+def number_of(config: pytest.Config, name: str) -> int | None:
+    """Return a numeric option, None where it is not given."""
+    text = value_of(config, name)
+    return int(text) if text else None
+
+
+def settings(config: pytest.Config) -> dict[str, str]:
+    """Return every option's value in force, by name."""
+    return {option.name: value_of(config, option.name) for option in OPTIONS}
+
+
+def _checked(option: Option, value: str, source: str) -> str:
+    if option.choices and value not in option.choices:
+        raise pytest.UsageError(f"isolane: {source}={value!r} is not one of {', '.join(option.choices)}.")
+    if option.number and not (value.isascii() and value.isdigit()):
+        raise pytest.UsageError(f"isolane: {source}={value!r} is not a whole number.")
+    return value

@@ -1,0 +1,118 @@
+"""What became of one test, from the reports of its phases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from isolane.model.identity import CONTROLLER
+from isolane.model.outcome import Category, Outcome
+
+EXCEPTION_ATTRIBUTE = "isolane_exception"
+_MESSAGE_LENGTH = 300
+
+
+class PhaseReports:
+    """The reports of one test as they come: setup, call, teardown, more than once where it is rerun.
+
+    Reports of subtests are passed over: pytest fails the test itself when a subtest failed.
+    """
+
+    __slots__ = ("attempts", "call", "is_plain_pass", "reports", "setup", "teardown", "worker")
+
+    def __init__(self) -> None:
+        self.reports: list[pytest.TestReport] = []
+        self.attempts = 1
+        self.worker = CONTROLLER
+        self.setup = self.call = self.teardown = 0.0
+        self.is_plain_pass = True
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Take one report into account."""
+        when = report.when
+        extra = report.__dict__
+        if "context" in extra:
+            return
+        if when == "setup":
+            self.setup += report.duration
+        elif when == "call":
+            self.call += report.duration
+        elif when == "teardown":
+            self.teardown += report.duration
+            node = extra.get("node")
+            if node is not None:
+                self.worker = node.gateway.id
+        if report.outcome == "passed" and "wasxfail" not in extra:
+            return
+        self.is_plain_pass = False
+        node = extra.get("node")
+        if node is not None:
+            self.worker = node.gateway.id
+        if str(report.outcome) == "rerun":  # pytest-rerunfailures
+            self.attempts += 1
+            self.reports.clear()
+        else:
+            self.reports.append(report)
+
+    def outcome(self) -> Outcome:
+        """Return how the test ended; the last attempt counts."""
+        result = Outcome(Category.PASSED)
+        for report in self.reports:
+            found = _of_phase(report)
+            if found.category is Category.TEARDOWN_ERROR and result.is_bad:
+                detail = ", then in teardown ".join(part for part in (result.detail, found.detail) if part)
+                result = Outcome(result.category, detail)
+            elif found.is_bad or not result.is_bad:
+                result = found
+        return result
+
+    def failure(self) -> tuple[str, str]:
+        """Return the first line of the failure and where it was, both empty where nothing failed."""
+        for report in self.reports:
+            if report.outcome == "failed":
+                crash = getattr(report.longrepr, "reprcrash", None)
+                if crash is not None:
+                    return first_line(crash.message), f"{crash.path}:{crash.lineno}"
+                return first_line(str(report.longrepr), last=True), ""
+        return "", ""
+
+
+def _of_phase(report: pytest.TestReport) -> Outcome:
+    extra: dict[str, Any] = report.__dict__
+    if report.outcome == "skipped":
+        if "wasxfail" in extra:
+            return Outcome(Category.XFAILED, str(extra["wasxfail"]))
+        return Outcome(Category.SKIPPED, _skip_reason(report))
+    if report.outcome == "passed":
+        return Outcome(Category.XPASSED, str(extra["wasxfail"])) if "wasxfail" in extra else Outcome(Category.PASSED)
+    if report.when == "setup":
+        return Outcome(Category.SETUP_ERROR, _exception_name(report))
+    if report.when == "teardown":
+        return Outcome(Category.TEARDOWN_ERROR, _exception_name(report))
+    if report.when == "call":
+        return Outcome(Category.FAILED, _exception_name(report))
+    return Outcome(Category.CRASHED)
+
+
+def _exception_name(report: pytest.TestReport) -> str:
+    name = getattr(report, EXCEPTION_ATTRIBUTE, "")
+    if name:
+        return str(name)
+    text = str(report.longrepr or "")
+    return "XPASS(strict)" if text.startswith("[XPASS(strict)]") else ""
+
+
+def _skip_reason(report: pytest.TestReport) -> str:
+    longrepr = report.longrepr
+    text = str(longrepr[2]) if isinstance(longrepr, tuple) and len(longrepr) == 3 else str(longrepr or "")
+    return first_line(text.removeprefix("Skipped: "))
+
+
+def first_line(text: str, *, last: bool = False) -> str:
+    """Return the first (or last) line that says something, cut to a length that fits a table."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    line = lines[-1] if last else lines[0]
+    return line if len(line) <= _MESSAGE_LENGTH else line[: _MESSAGE_LENGTH - 1] + "…"

@@ -1,0 +1,215 @@
+"""Turns pytest's hooks into the run's events. Lives in the process that reports: the controller, or a serial run."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from isolane import __version__
+from isolane.history.event_log import EventLogWriter
+from isolane.model.events import (
+    CollectionFailed,
+    CollectionFinished,
+    RunFinished,
+    RunStarted,
+    TestFinished,
+    TestStarted,
+    WorkerStarted,
+    WorkerStopped,
+)
+from isolane.model.identity import CONTROLLER
+from isolane.model.outcome import Category, Outcome
+from isolane.pytest_plugin.process import process_start_time
+from isolane.pytest_plugin.phases import EXCEPTION_ATTRIBUTE, PhaseReports, first_line
+
+
+class ExceptionNames:
+    """Gives each failed report its exception's type, where the exception is: in the worker."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Add an attribute that travels with the report to the controller."""
+        report = yield
+        if call.excinfo is not None:
+            setattr(report, EXCEPTION_ATTRIBUTE, call.excinfo.typename)
+        return report
+
+
+class Recorder:
+    """Writes a run's events. ``header`` holds what the run's start knows; phases are measured here."""
+
+    def __init__(self, writer: EventLogWriter, header: dict[str, Any]) -> None:
+        self.writer = writer
+        self._header = header
+        self._open: dict[str, PhaseReports] = {}
+        self._counts: dict[str, int] = {}
+        self._collected = False
+        self._deselected = 0
+        self._process_started = process_start_time()
+        self._session_started = self._process_started
+        self._first_test = 0.0
+        self._last_test = 0.0
+        self._session_finished = 0.0
+        self._exit_code = 0
+        self._workers_seen: set[str] = set()
+
+    # -- the session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Write the header."""
+        self._session_started = time.time()
+        config = session.config
+        self.writer.write(
+            RunStarted(
+                at=self._session_started,
+                directory=str(config.invocation_params.dir),
+                rootdir=str(config.rootpath),
+                inifile=str(config.inipath) if config.inipath else None,
+                python=sys.executable,
+                python_version=platform.python_version(),
+                pytest_version=pytest.__version__,
+                platform=sys.platform,
+                process_started=self._process_started,
+                isolane_version=__version__,
+                **self._header,
+            )
+        )
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Note when the tests' own end was reached, and what pytest is going to exit with."""
+        self._session_finished = time.time()
+        try:
+            return (yield)
+        finally:
+            self._exit_code = int(session.exitstatus)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Write the end: all reporting is done."""
+        for node_id in list(self._open):
+            self._finish(node_id)
+        now = time.time()
+        finished = self._session_finished or now
+        first = self._first_test or finished
+        last = max(self._last_test, first)
+        phases = {
+            "start": self._session_started - self._process_started,
+            "collection": first - self._session_started,
+            "tests": last - first,
+            "teardown": max(0.0, finished - last),
+            "reporting": max(0.0, now - finished),
+        }
+        self.writer.write(
+            RunFinished(
+                at=now,
+                exit_code=self._exit_code,
+                phases={name: round(seconds, 6) for name, seconds in phases.items()},
+                counts=self._counts,
+            )
+        )
+        self.writer.close()
+
+    # -- collection
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Write a file that could not be collected."""
+        if report.failed:
+            message = first_line(str(report.longrepr), last=True)
+            self.writer.write(CollectionFailed(at=time.time(), node_id=report.nodeid, message=message))
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Count."""
+        self._deselected += len(items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Write the tests of a serial run; xdist's controller collects none itself."""
+        if not self._header["workers"]:
+            self._write_collection(tuple(item.nodeid for item in session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        """Write what the first worker collected: xdist itself checks that the others collected the same."""
+        self._write_collection(tuple(ids))
+
+    def _write_collection(self, node_ids: tuple[str, ...]) -> None:
+        if not self._collected:
+            self._collected = True
+            self.writer.write(CollectionFinished(at=time.time(), node_ids=node_ids, deselected=self._deselected))
+
+    # -- workers
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Write that a worker is there."""
+        name = node.gateway.id
+        self._workers_seen.add(name)
+        process_id = (getattr(node, "workerinfo", None) or {}).get("pid")
+        self.writer.write(WorkerStarted(at=time.time(), worker=name, process_id=process_id))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Write that a worker has gone, and why if it was not told to."""
+        reason = first_line(str(error), last=True) if error else ""
+        self.writer.write(WorkerStopped(at=time.time(), worker=node.gateway.id, reason=reason))
+
+    # -- tests
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Write that a test is about to run. Under xdist the hook does not say where: the worker stays empty."""
+        now = time.time()
+        if not self._first_test:
+            self._first_test = now
+        self.writer.write(TestStarted(now, nodeid, "" if self._header["workers"] else CONTROLLER))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a phase's report until the test is over."""
+        node_id = report.nodeid
+        phases = self._open.get(node_id)
+        if phases is None:
+            phases = self._open[node_id] = PhaseReports()
+        phases.add(report)
+        if report.when not in ("setup", "call", "teardown"):
+            # xdist says '???' of a test whose worker died; no logfinish follows.
+            self._finish(node_id)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Write what became of the test."""
+        self._finish(nodeid)
+
+    def _finish(self, node_id: str) -> None:
+        phases = self._open.pop(node_id, None)
+        if phases is None:
+            return
+        now = self._last_test = time.time()
+        if phases.is_plain_pass:
+            # Most tests: no need to look any closer.
+            outcome, message, location = Outcome(Category.PASSED), "", ""
+        else:
+            outcome = phases.outcome()
+            message, location = phases.failure()
+        category = outcome.category
+        self._counts[category.value] = self._counts.get(category.value, 0) + 1
+        self.writer.write(
+            TestFinished(
+                now,
+                node_id,
+                phases.worker,
+                category,
+                outcome.detail,
+                phases.setup,
+                phases.call,
+                phases.teardown,
+                message,
+                location,
+                phases.attempts,
+            )
+        )

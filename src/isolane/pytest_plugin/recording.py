@@ -1,0 +1,110 @@
+"""Sets up the recording of a run: loaded only where there is something to record."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+import uuid
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isolane.history.event_log import EventLogWriter, RecordingWarning
+from isolane.history.revision import git_revision
+from isolane.history.runs import make_home, prune, runs_directory
+from isolane.model.identity import new_run_id
+from isolane.model.plan import Handover
+from isolane.pytest_plugin.options import number_of, settings, value_of
+from isolane.pytest_plugin.recorder import ExceptionNames, Recorder
+
+
+def register_recorder(
+    config: pytest.Config, handover: Handover | None, seed: int | None, added: tuple[str, ...]
+) -> None:
+    """Register what records a run: names of exceptions everywhere, the event log in the reporting process."""
+    config.pluginmanager.register(ExceptionNames(), "isolane-exception-names")
+    if hasattr(config, "workerinput"):
+        return
+    workers = len(getattr(config.option, "tx", None) or [])
+    label = handover.label if handover else "parallel" if workers else "serial"
+    if handover:
+        directory = Path(handover.run_directory)
+    else:
+        directory = runs_directory(config.rootpath) / new_run_id(time.time(), label)
+        try:
+            make_home(config.rootpath)
+        except OSError as error:
+            warnings.warn(
+                RecordingWarning(
+                    f"isolane: this run is not recorded: {config.rootpath / '.isolane'}: {error.strerror}."
+                ),
+                stacklevel=1,
+            )
+            return
+    header: dict[str, Any] = {
+        "run_id": directory.name,
+        "label": label,
+        "argv": tuple(str(argument) for argument in config.invocation_params.args),
+        "engine": "xdist" if workers else "serial",
+        "workers": workers,
+        "dist": config.getoption("dist", "no") if workers else "no",
+        "seed": seed,
+        "isolation": "none",
+        "revision": git_revision(config.rootpath),
+        "positional": positional_arguments(config),
+        "addopts": (*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))),
+        "added": added,
+        "settings": settings(config),
+    }
+    config.pluginmanager.register(Recorder(EventLogWriter(directory / "events.jsonl"), header), "isolane-recorder")
+    if handover is None:
+        config.pluginmanager.register(AfterRun(config), "isolane-after-run")
+
+
+class AfterRun:
+    """What follows a recorded run that a person started: old runs go, the timings are written anew."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._root = config.rootpath
+        self._reports = config.rootpath / value_of(config, "reports")
+        self._keep = number_of(config, "keep-runs") or 1
+        self._parallel = bool(getattr(config.option, "tx", None))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_unconfigure(self) -> Any:
+        """Wait for everyone else, the recorder among them."""
+        result = yield
+        prune(self._root, self._keep)
+        if self._parallel:
+            from isolane.usecases.timings import write_timings
+
+            try:
+                write_timings(self._root, self._reports)
+            except OSError as error:
+                warnings.warn(
+                    RecordingWarning(f"isolane: the timings are not written: {self._reports}: {error.strerror}."),
+                    stacklevel=1,
+                )
+        return result
+
+
+def positional_arguments(config: pytest.Config) -> tuple[str, ...]:
+    """Return those of the typed arguments that name files, directories or node ids.
+
+    Only the parser knows: in ``-k tests tests`` the first is an option's value. So each candidate is replaced by a
+    word of our own, and looked for among what the parser takes for positional.
+    """
+    arguments = [str(argument) for argument in config.invocation_params.args]
+    known = set(config.option.file_or_dir or ())
+    found = []
+    for position, argument in enumerate(arguments):
+        if argument not in known:
+            continue
+        marker = f"isolane-{uuid.uuid4().hex}"
+        probe = [*arguments[:position], marker, *arguments[position + 1 :]]
+        if marker in config._parser.parse_known_args(probe).file_or_dir:
+            found.append(argument)
+    return tuple(found)

@@ -1,0 +1,110 @@
+"""PYTEST_WORKERS, ``-n`` and ``--dist``: what xdist is told, and the words for the header."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from dataclasses import dataclass
+
+import pytest
+
+from isolane.coordination.processors import available_processors
+from isolane.model.errors import UsageError
+from isolane.planning.workers import DEFAULT_DIST, VARIABLE, choose_workers
+
+IN_WORKER = "PYTEST_XDIST_WORKER"
+"""The variable that xdist sets in its workers: what runs there, or is started from there, is never split again."""
+
+
+FIXED_ORDER = ("--randomly-dont-reorganize", "--randomly-seed=1")
+"""What keeps pytest-randomly from ordering a run that is compared with others, and its seed the same."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided. reasons: for the header. added: what was put before the typed arguments."""
+
+    workers_reason: str
+    dist_reason: str = ""
+    added: tuple[str, ...] = ()
+
+
+def apply_worker_choice(config: pytest.Config, parser: pytest.Parser, args: list[str], *, compared: bool) -> Choice:
+    """Put ``-n`` and ``--dist`` into ``args`` where the environment, or our default, asks for them.
+
+    compared: the run belongs to a verb that compares runs, so no other plugin may draw an order.
+
+    Done before any other plugin has looked: pytest-cov decides by the parsed arguments whether a run is
+    distributed. Raises :class:`pytest.UsageError` for a bad PYTEST_WORKERS.
+    """
+    if IN_WORKER in os.environ or hasattr(config, "workerinput"):
+        return Choice("in a worker")
+    known = config.known_args_namespace
+    has_xdist = hasattr(known, "numprocesses")
+    typed = _parsed(parser, [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *config.invocation_params.args])
+    typed_workers = getattr(typed, "numprocesses", None)
+    if typed_workers is None and (getattr(typed, "tx", None) or getattr(typed, "distload", False)):
+        typed_workers = "by --tx or -d"
+    try:
+        choice = choose_workers(
+            typed=typed_workers,
+            environment=os.environ.get(VARIABLE),
+            configured=getattr(known, "numprocesses", None),
+            available=available_processors(),
+        )
+    except UsageError as error:
+        raise pytest.UsageError(f"isolane: {error}") from None
+    added: list[str] = []
+    if choice.count is not None:
+        if not has_xdist:
+            if choice.count:
+                raise pytest.UsageError(
+                    f"isolane: {choice.reason} asks for workers, but pytest-xdist is not loaded. "
+                    "Install it (pip install pytest-xdist), or set PYTEST_WORKERS=1."
+                )
+        elif getattr(known, "usepdb", False) and choice.count:
+            # A debugger needs the terminal, and xdist refuses the two together.
+            return Choice(f"{choice.reason}, but --pdb needs one process")
+        else:
+            added += ["-n", str(choice.count)]
+    workers = choice.count if choice.count is not None else getattr(known, "numprocesses", None)
+    dist_reason = ""
+    if workers and not _dist_given(known):
+        added += ["--dist", DEFAULT_DIST]
+        dist_reason = "default"
+    if compared and config.pluginmanager.hasplugin("randomly"):
+        added += [argument for argument in FIXED_ORDER if argument not in config.invocation_params.args]
+    if added:
+        # Behind what the ini file says, before what was typed: the last one wins.
+        place = max(0, len(args) - len(config.invocation_params.args))
+        args[place:place] = added
+        config.known_args_namespace = parser.parse_known_args(args, namespace=argparse.Namespace(**vars(config.option)))
+    return Choice(choice.reason, dist_reason, tuple(added))
+
+
+def _parsed(parser: pytest.Parser, arguments: list[str]) -> argparse.Namespace:
+    return parser.parse_known_args(list(arguments), namespace=argparse.Namespace())
+
+
+def _dist_given(known: argparse.Namespace) -> bool:
+    return (
+        getattr(known, "dist", "no") != "no"
+        or bool(getattr(known, "tx", None))
+        or bool(getattr(known, "distload", False))
+    )
+
+
+def header_line(config: pytest.Config, choice: Choice, *, seed: int | None, ordered: bool) -> str:
+    """Return the line that says what was chosen and why: engine, workers, isolation, seed."""
+    workers = len(getattr(config.option, "tx", None) or [])
+    if workers:
+        dist = config.getoption("dist", "no")
+        why = f" ({choice.dist_reason})" if choice.dist_reason else ""
+        engine = (
+            f"engine xdist, {workers} worker{'s' if workers != 1 else ''} ({choice.workers_reason}), --dist {dist}{why}"
+        )
+    else:
+        engine = f"engine serial ({choice.workers_reason})"
+    order = f"seed {seed}" if seed is not None else "order from a file" if ordered else "no seed"
+    return f"isolane: {engine}, isolation none, {order}"

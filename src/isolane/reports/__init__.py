@@ -1,0 +1,1 @@
+"""Events and results in, text out. Reports only read."""

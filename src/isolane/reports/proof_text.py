@@ -1,0 +1,111 @@
+"""A proof in words, for a terminal: first the verdict, then what differs and how to see it, then the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from isolane.model.proof import Difference, PhaseKind, PhaseResult, Proof
+from isolane.reports.figures import seconds_text
+
+_SHOWN_TESTS = 10
+
+
+def proof_lines(proof: Proof, width: int = 80) -> Iterator[str]:
+    """Yield the lines. Readable without colour; long lists are cut, the whole is in the reports."""
+    yield f"{proof.verdict.value.upper()}: {proof.reason}."
+    if proof.confidence:
+        yield f"  {proof.confidence[0].upper()}{proof.confidence[1:]}."
+    if proof.failures:
+        yield ""
+        one = len(proof.failures) == 1
+        yield f"{len(proof.failures)} test{'' if one else 's'} fail{'s' if one else ''} in the serial run:"
+        yield from _cut([f"  {failure.node_id}: {failure.outcome}" for failure in proof.failures], width)
+    if proof.flaky:
+        yield ""
+        yield "Differ between two serial runs of the same order:"
+        yield from _cut(
+            [f"  {flaky.node_id}: {flaky.outcomes[0]}, then {flaky.outcomes[1]}" for flaky in proof.flaky], width
+        )
+    for command, differences in grouped(proof.differences):
+        yield ""
+        yield from _group(command, differences, width)
+    if any(one.phase.kind is PhaseKind.MODULE or one.expected.is_bad for one in proof.differences):
+        yield ""
+        yield "The serial run to compare with:"
+        yield f"  {proof.baseline_command}"
+    yield ""
+    yield from _table(proof)
+    for note in proof.notes:
+        yield f"Note: {note}."
+
+
+def grouped(differences: Iterable[Difference]) -> list[tuple[str, list[Difference]]]:
+    """Return the differences that share a command together, in their order."""
+    return [(command, list(some)) for command, some in groupby(differences, key=lambda one: one.command)]
+
+
+def heading(differences: list[Difference]) -> str:
+    """Return what the differences of one command have in common, in a line."""
+    first = differences[0]
+    count = len(differences)
+    tests = f"{count} test{'' if count == 1 else 's'} end{'s' if count == 1 else ''} otherwise"
+    return f"{tests} in: {first.phase.name} ({', '.join(sorted({one.nature.value for one in differences}))})"
+
+
+def shown(differences: list[Difference]) -> str:
+    """Return whether the command showed them again."""
+    again = sum(one.shown_again for one in differences)
+    return f"run once to check: {again} of {len(differences)} shown again"
+
+
+def _group(command: str, differences: list[Difference], width: int) -> Iterator[str]:
+    yield f"{heading(differences)}:"
+    lines = []
+    for one in differences:
+        lines.append(f"  {one.node_id}: {one.expected} -> {one.found}")
+    yield from _cut(lines, width)
+    yield f"  see it ({shown(differences)}):"
+    yield f"    {command}"
+
+
+def _cut(lines: list[str], width: int) -> Iterator[str]:
+    """Yield the first lines, each folded after its node id where it is too long for the terminal."""
+    for line in lines[:_SHOWN_TESTS]:
+        node_id, separator, rest = line.partition(": ")
+        if len(line) <= width or not separator:
+            yield line
+        else:
+            yield node_id
+            yield f"      {rest}"
+    if len(lines) > _SHOWN_TESTS:
+        yield f"  … and {len(lines) - _SHOWN_TESTS} more, in the report"
+
+
+def _table(proof: Proof) -> Iterator[str]:
+    rows = list(phase_rows(proof.phases))
+    rows.append(("total", "", "", "", seconds_text(proof.seconds)))
+    yield f"{'run':<34} {'tests':>7} {'failed':>7} {'differ':>7} {'time':>9}"
+    for row in rows:
+        yield f"{row[0]:<34} {row[1]:>7} {row[2]:>7} {row[3]:>7} {row[4]:>9}"
+
+
+def phase_rows(results: Iterable[PhaseResult]) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield (name, tests, failed, differ, time) for each run, the modules alone as one row."""
+    for is_module, some in groupby(results, key=lambda one: one.phase.kind is PhaseKind.MODULE):
+        group = list(some)
+        if is_module:
+            yield _row(f"{len(group)} modules, each alone", group)
+        else:
+            for one in group:
+                yield _row(one.phase.name, [one])
+
+
+def _row(name: str, group: list[PhaseResult]) -> tuple[str, str, str, str, str]:
+    return (
+        name,
+        str(sum(one.tests for one in group)),
+        str(sum(one.failed for one in group)),
+        str(sum(one.differences for one in group)),
+        seconds_text(sum(one.seconds for one in group)),
+    )

@@ -1,0 +1,1 @@
+"""Pure mathematics: what a number of runs can and cannot say."""

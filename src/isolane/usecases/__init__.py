@@ -1,0 +1,1 @@
+"""All wiring is here, one file a verb."""

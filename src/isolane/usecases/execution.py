@@ -1,0 +1,144 @@
+"""Runs one plan and keeps its record: what every verb that runs tests is made of."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from isolane.engines.project import Workshop
+from isolane.engines.pytest_process import OUTPUT_NAME
+from isolane.model.errors import ExitCode, IsolaneError
+from isolane.model.events import Event
+from isolane.model.outcome import Category
+from isolane.model.plan import RunPlan
+from isolane.model.proof import Phase, PhaseResult
+from isolane.model.record import RunRecord
+
+
+class Observer(Protocol):
+    """Who wants to hear of runs while they go on."""
+
+    def run_started(self, title: str, plan: RunPlan) -> None:
+        """A run begins."""
+        ...
+
+    def event(self, event: Event) -> None:
+        """Something happened in it."""
+        ...
+
+    def run_finished(self, title: str, record: RunRecord, remark: str) -> None:
+        """It is over."""
+        ...
+
+
+class Silence:
+    """An observer that hears nothing."""
+
+    def run_started(self, title: str, plan: RunPlan) -> None:
+        """Pass over."""
+
+    def event(self, event: Event) -> None:
+        """Pass over."""
+
+    def run_finished(self, title: str, record: RunRecord, remark: str) -> None:
+        """Pass over."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A plan that was run. command: what ran it. directory: its event log and output."""
+
+    plan: RunPlan
+    command: tuple[str, ...]
+    directory: Path
+    record: RunRecord
+
+    @property
+    def output(self) -> str:
+        """Return what the process printed."""
+        try:
+            return (self.directory / OUTPUT_NAME).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+
+def execute(workshop: Workshop, plan: RunPlan, observer: Observer) -> Execution:
+    """Run a plan to its end; every event is passed to the observer."""
+    engine, directory = workshop.engine_for(plan)
+    record = RunRecord()
+    with contextlib.closing(engine.run(plan)) as events:  # type: ignore[type-var]  # engines yield from generators
+        for event in events:
+            record.add(event)
+            observer.event(event)
+    return Execution(plan, engine.command(plan), directory, record)
+
+
+def require_tests(execution: Execution) -> None:
+    """Raise an error, with pytest's own exit code, where a run came to no test: there is nothing to compare."""
+    record = execution.record
+    code = record.exit_code
+    if record.collection_failures:
+        first = record.collection_failures[0]
+        others = len(record.collection_failures) - 1
+        more = f" (and {others} more)" if others else ""
+        raise IsolaneError(
+            "collection-failed",
+            f"pytest could not collect {first.node_id or 'the tests'}: {first.message}{more}.",
+            "Run pytest there to see the whole error.",
+            exit_code=ExitCode(code) if code in (1, 2, 3, 4) else ExitCode.INTERRUPTED,
+        )
+    if record.outcomes and code != ExitCode.INTERNAL_ERROR:
+        return
+    if code == ExitCode.NO_TESTS:
+        raise IsolaneError(
+            "no-tests",
+            f"pytest found no tests in {execution.plan.project}.",
+            "Name them behind --, as you would for pytest.",
+            exit_code=ExitCode.NO_TESTS,
+        )
+    raise IsolaneError(
+        "pytest-failed",
+        f"pytest could not run the tests: {_last_error(execution.output)}.",
+        f"Run it yourself: cd {execution.plan.project} && {' '.join(execution.command)}",
+        exit_code=ExitCode(code) if code in (2, 3, 4) else ExitCode.INTERNAL_ERROR,
+    )
+
+
+def result_of(phase: Phase, execution: Execution, differences: int) -> PhaseResult:
+    """Return what a proof keeps of a run."""
+    record = execution.record
+    return PhaseResult(
+        phase=phase,
+        seconds=record.seconds,
+        tests=len(record.outcomes),
+        failed=sum(outcome.is_bad for outcome in record.outcomes.values()),
+        exit_code=record.exit_code if record.exit_code is not None else -1,
+        run_id=execution.directory.name,
+        differences=differences,
+    )
+
+
+def died(record: RunRecord) -> str:
+    """Return how the process that ran the tests died, or nothing where it came to its own end."""
+    for lost in record.lost_workers:
+        if lost.worker == "controller":
+            last = [one for one in record.finished.values() if one.category in (Category.CRASHED, Category.HUNG)]
+            where = f" while {last[-1].node_id} ran" if last else ""
+            return f"{lost.reason}{where}"
+    crashed = [one for one in record.finished.values() if one.category is Category.CRASHED and not one.worker]
+    return f"{crashed[-1].detail} while {crashed[-1].node_id} ran" if crashed else ""
+
+
+def _last_error(output: str) -> str:
+    """Return the line of pytest's output that says most: its error marks first, else the last line."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    for mark in ("E   ", "ERROR: ", "ERROR "):
+        marked = [line for line in lines if line.startswith(mark)]
+        if marked:
+            return marked[-1].removeprefix(mark).strip().rstrip(".")
+    internal = [line for line in lines if line.startswith("INTERNALERROR>")]
+    if internal:
+        return internal[-1].removeprefix("INTERNALERROR>").strip()
+    return lines[-1].rstrip(".") if lines else "it said nothing"

@@ -1,0 +1,47 @@
+"""``isolane gate``: keep parallel runs, or roll back to serial, from the last runs on record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from isolane.history.runs import RunSummary, summaries
+from isolane.model.errors import UsageError
+from isolane.model.record import RunRecord
+from isolane.planning.gate import LAST_RUNS, GateDecision, decide_gate
+
+_SERIAL = frozenset({"serial"})
+_PARALLEL = frozenset({"parallel", "stress"})
+
+
+def gate(root: Path) -> GateDecision:
+    """Return the decision over a checkout's runs; raises :class:`UsageError` where there is nothing to decide on.
+
+    Only runs of the same tests as the newest parallel run count, and only those that came to their end.
+    """
+    runs = [one for one in summaries(root) if one.end is not None and one.end.exit_code in (0, 1)]
+    parallel = [one for one in runs if one.header.workers and one.header.label in _PARALLEL]
+    if not parallel:
+        raise UsageError(
+            "no-parallel-run",
+            f"No parallel run is on record in {root / '.isolane'}.",
+            "Make one first: pytest -n auto (with isolane installed), or nox -s parallel.",
+        )
+    asked = parallel[0].header.positional
+    serial = [
+        one
+        for one in runs
+        if not one.header.workers and one.header.label in _SERIAL and one.header.positional == asked
+    ]
+    if not serial:
+        raise UsageError(
+            "no-serial-run",
+            f"No serial run of the same tests is on record in {root / '.isolane'}.",
+            "Make one first: pytest --isolane-record=on, or nox -s serial.",
+        )
+    alike = [one for one in parallel if one.header.positional == asked]
+    return decide_gate(_records(serial), _records(alike))
+
+
+def _records(runs: Sequence[RunSummary]) -> list[RunRecord]:
+    return [one.record() for one in runs[:LAST_RUNS]]

@@ -1,0 +1,249 @@
+"""``isolane prove``: serial = each module alone = parallel = any order, or what differs and how to see it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from isolane.coordination.processors import available_processors
+from isolane.engines.project import Workshop, open_workshop
+from isolane.model.errors import UsageError
+from isolane.model.identity import module_of
+from isolane.model.outcome import Outcome
+from isolane.model.plan import RunPlan
+from isolane.model.proof import (
+    Difference,
+    Failure,
+    Flaky,
+    Phase,
+    PhaseKind,
+    PhaseResult,
+    Proof,
+    Verdict,
+)
+from isolane.model.record import RunRecord
+from isolane.planning.compare import compare
+from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
+from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
+from isolane.usecases.check import Checker
+from isolane.usecases.execution import Execution, Observer, died, execute, require_tests, result_of
+from isolane.usecases.suggestion import suggest
+
+_SHUFFLES = 3
+_SEED_LIMIT = 2**32
+
+
+@dataclass(frozen=True)
+class ProveRequest:
+    """What was asked. workers, seeds, dist: None takes the project's ini options, else the defaults."""
+
+    project: Path
+    python: str | None = None
+    arguments: tuple[str, ...] = ()
+    workers: str | None = None
+    seeds: str | None = None
+    dist: str | None = None
+    stall_seconds: float = 600.0
+
+
+@dataclass
+class _Baseline:
+    """The first serial run, and what it tells about how to run the others."""
+
+    execution: Execution
+    outcomes: dict[str, Outcome]
+    modules: list[str]
+    flaky: set[str] = field(default_factory=set)
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        header = self.execution.record.header
+        return header.added if header else ()
+
+    def setting(self, name: str) -> str:
+        header = self.execution.record.header
+        return header.settings.get(name, "") if header else ""
+
+
+def prove(request: ProveRequest, observer: Observer) -> Proof:
+    """Run every phase, compare, check each difference's command, and return the proof.
+
+    Raises :class:`~isolane.model.errors.IsolaneError` where there is nothing to compare: no project, no pytest, no
+    tests, a collection error; each with the exit code that pytest itself has for it.
+    """
+    with open_workshop(request.project, request.python) as workshop:
+        return _Prover(workshop, request, observer).prove()
+
+
+class _Prover:
+    def __init__(self, workshop: Workshop, request: ProveRequest, observer: Observer) -> None:
+        self._workshop = workshop
+        self._request = request
+        self._observer = observer
+        self._started = time.time()
+        self._results: list[PhaseResult] = []
+        self._plan = RunPlan(
+            workshop.project,
+            workshop.interpreter.python,
+            request.arguments,
+            stall_seconds=request.stall_seconds,
+            dist=None,
+        )
+
+    def prove(self) -> Proof:
+        first, second = baseline_phases()
+        baseline = self._baseline(first)
+        how = died(baseline.execution.record)
+        if how:
+            return self._proof(baseline, [], (Verdict.INCONCLUSIVE, f"the serial run ended early: its process {how}"))
+        again = self._run(second, replace(self._plan, label="serial"), baseline)
+        flaky = [
+            Flaky(node_id, (one, other)) for node_id, one, other in compare(baseline.outcomes, again.record.outcomes)
+        ]
+        if flaky:
+            return self._proof(baseline, [], decide([], len(flaky)), flaky)
+        workers, seeds = self._axes(baseline)
+        found: list[Difference] = []
+        checker = Checker(self._workshop, self._observer, baseline.outcomes, baseline.added)
+        for phase in later_phases(baseline.modules, workers, seeds):
+            execution = self._run(phase, self._plan_of(phase, baseline), baseline)
+            found += checker.check(phase, execution, self._expected(phase, baseline))
+        return self._proof(baseline, found, decide(found, 0), checks=checker.results)
+
+    def _baseline(self, phase: Phase) -> _Baseline:
+        plan = replace(self._plan, label="serial")
+        self._observer.run_started(phase.name, plan)
+        execution = execute(self._workshop, plan, self._observer)
+        require_tests(execution)
+        record = execution.record
+        modules = list(dict.fromkeys(module_of(node_id) for node_id in record.outcomes))
+        self._keep(phase, execution, 0)
+        return _Baseline(execution, dict(record.outcomes), modules)
+
+    def _run(self, phase: Phase, plan: RunPlan, baseline: _Baseline) -> Execution:
+        self._observer.run_started(phase.name, plan)
+        execution = execute(self._workshop, plan, self._observer)
+        self._keep(phase, execution, len(compare(self._expected(phase, baseline), execution.record.outcomes)))
+        return execution
+
+    def _keep(self, phase: Phase, execution: Execution, differences: int) -> None:
+        result = result_of(phase, execution, differences)
+        self._results.append(result)
+        remark = f"{differences} differ" if differences else ""
+        self._observer.run_finished(phase.name, execution.record, remark)
+
+    def _expected(self, phase: Phase, baseline: _Baseline) -> dict[str, Outcome]:
+        if phase.module is None:
+            return baseline.outcomes
+        return {
+            node_id: outcome for node_id, outcome in baseline.outcomes.items() if module_of(node_id) == phase.module
+        }
+
+    def _plan_of(self, phase: Phase, baseline: _Baseline) -> RunPlan:
+        if phase.kind is PhaseKind.MODULE and phase.module is not None:
+            return replace(self._plan, label="module", arguments=module_arguments(baseline.execution, phase.module))
+        if phase.kind is PhaseKind.PARALLEL:
+            return replace(self._plan, label="parallel", workers=phase.workers, dist=self._dist(baseline))
+        return replace(self._plan, label="shuffled", seed=phase.seed)
+
+    def _dist(self, baseline: _Baseline) -> str | None:
+        """Return the grouping to ask for: ours, unless the request or the project's own configuration names one."""
+        if self._request.dist:
+            return self._request.dist
+        header = baseline.execution.record.header
+        given = (*header.addopts, *header.argv) if header else ()
+        return None if any(one.split("=")[0] == "--dist" for one in given) else DEFAULT_DIST
+
+    def _axes(self, baseline: _Baseline) -> tuple[list[int], list[int]]:
+        text = self._request.workers or baseline.setting("workers") or "2,auto"
+        available = available_processors()
+        workers = [parse_worker_count(part, available, "--workers") for part in text.split(",")]
+        seeds = self._request.seeds or baseline.setting("seeds")
+        return workers, parse_seeds(seeds) if seeds else draw_seeds(_SHUFFLES)
+
+    def _proof(
+        self,
+        baseline: _Baseline,
+        differences: Sequence[Difference],
+        verdict: tuple[Verdict, str],
+        flaky: Sequence[Flaky] = (),
+        checks: Sequence[PhaseResult] = (),
+    ) -> Proof:
+        record = baseline.execution.record
+        header = record.header
+        return Proof(
+            verdict=verdict[0],
+            reason=verdict[1],
+            project=str(self._workshop.project),
+            python=self._workshop.interpreter.python,
+            python_version=".".join(map(str, self._workshop.interpreter.version)),
+            pytest_version=self._workshop.interpreter.packages["pytest"],
+            revision=header.revision if header else None,
+            arguments=self._request.arguments,
+            started=self._started,
+            seconds=time.time() - self._started,
+            baseline_command=suggest(self._workshop, baseline.execution.plan, baseline.added).text,
+            tests=len(record.outcomes),
+            counts=record.counts(),
+            failures=tuple(failures_of(record)),
+            phases=tuple(self._results),
+            checks=tuple(checks),
+            differences=tuple(differences),
+            flaky=tuple(flaky),
+            confidence=confidence(self._results) if verdict[0] is Verdict.PROVEN else "",
+            notes=(self._workshop.note,) if self._workshop.note else (),
+        )
+
+
+def failures_of(record: RunRecord) -> list[Failure]:
+    """Return the tests of a run that failed."""
+    return [
+        Failure(one.node_id, record.outcomes[one.node_id], one.message, one.location)
+        for one in record.finished.values()
+        if record.outcomes[one.node_id].is_bad
+    ]
+
+
+def module_arguments(baseline: Execution, module: str) -> tuple[str, ...]:
+    """Return the run's arguments with one module in the place of all files, directories and node ids.
+
+    Only arguments that named what to run are taken out, each as often as the parser found it; the module is named
+    relative to the directory that pytest is started in. Node ids of that very module stay as they are.
+    """
+    header = baseline.record.header
+    if header is None:
+        return (module,)
+    options = list(header.argv)
+    for argument in header.positional:
+        # From the end: an option's value of the same text stands before it more often than not.
+        options.reverse()
+        options.remove(argument)
+        options.reverse()
+    path = Path(header.rootdir, module)
+    directory = Path(header.directory)
+    named = [one for one in header.positional if "::" in one and module_of(one) == _relative(path, directory)]
+    return (*options, *(named or [_relative(path, directory)]))
+
+
+def _relative(path: Path, directory: Path) -> str:
+    try:
+        return path.resolve().relative_to(directory.resolve()).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Return the whole numbers of a list like ``1,2,3``; raises :class:`UsageError` for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise UsageError("bad-seeds", f"--seeds={text!r} is not a list of whole numbers.", "Write them like 1,2,3.")
+    return [int(part) for part in parts]
+
+
+def draw_seeds(count: int) -> list[int]:
+    """Return that many seeds nobody chose."""
+    generator = random.SystemRandom()
+    return [generator.randrange(_SEED_LIMIT) for _ in range(count)]

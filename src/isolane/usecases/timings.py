@@ -1,0 +1,40 @@
+"""Writes ``reports/ci_timings.md`` from the runs on record."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from isolane.history.runs import summaries, write_whole
+from isolane.planning.timings import TimedRun, TimingRow, timing_rows
+from isolane.reports.timings_md import table_head, timing_line, timings_page
+
+FILE_NAME = "ci_timings.md"
+_LABELS = frozenset({"serial", "parallel", "bench"})
+
+
+def timed_runs(root: Path) -> list[TimedRun]:
+    """Return the whole runs of the suite that came to their end, newest first."""
+    return [
+        TimedRun(one.header, one.end)
+        for one in summaries(root)
+        if one.end is not None and one.header.label in _LABELS and one.end.exit_code in (0, 1)
+    ]
+
+
+def write_timings(root: Path, reports: Path) -> TimingRow | None:
+    """Write the page anew and return the newest run's row, None where no parallel run is on record.
+
+    root: where ``.isolane`` is. In GitHub Actions the newest row also goes to the step's summary. Raises OSError.
+    """
+    rows = timing_rows(timed_runs(root))
+    if not rows:
+        return None
+    path = reports / FILE_NAME
+    earlier = path.read_text(encoding="utf-8") if path.is_file() else ""
+    write_whole(path, timings_page(rows, earlier))
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write("\n".join((*table_head(), timing_line(rows[0]), "")))
+    return rows[0]
