@@ -63,6 +63,7 @@ def prove(programs: Programs) -> None:
         programs.run(
             "isolane",
             *("prove", f"examples/{example}", "--reports", f"reports/{example}"),
+            *("--python", programs.python),
             success_codes=[expected],
         )
 

@@ -55,11 +55,11 @@ class LiveProgress:
         from rich.text import Text
 
         self._text: type[Text] = Text
-        self._live = Live(console=Console(file=stream), refresh_per_second=8, transient=True, get_renderable=self._line)
         self._number = 0
         self._title = ""
         self._started = 0.0
         self._total = self._done = self._failed = 0
+        self._live = Live(console=Console(file=stream), refresh_per_second=8, transient=True, get_renderable=self._line)
 
     def run_started(self, title: str, plan: RunPlan) -> None:
         """Show a new line."""

@@ -130,4 +130,6 @@ class Proof:
     differences: tuple[Difference, ...]
     flaky: tuple[Flaky, ...]
     confidence: str
+    reports: str = ""
+    """Where the project's configuration wants reports."""
     notes: tuple[str, ...] = ()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
-Plain = Union[str, int, bool, tuple[str, ...], None]
+Plain = str | int | bool | tuple[str, ...] | None
 """What a change is told with: never the live objects, so that nobody keeps a test's objects alive by reporting."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from isolane.noxkit.axes import SERIAL, split_leading_number
@@ -36,17 +36,17 @@ def _run_pytest(lane: Lane) -> None:
 
 def _run_stress(lane: Lane) -> None:
     runs, arguments = split_leading_number(lane.arguments)
-    lane.programs.run(
-        "isolane",
-        *("stress", str(runs or STRESS_RUNS), "-n", lane.variant.workers),
-        "--",
-        *lane.order,
-        *arguments,
-    )
+    _run_isolane(lane, "stress", str(runs or STRESS_RUNS), arguments=arguments)
 
 
 def _run_bench(lane: Lane) -> None:
-    lane.programs.run("isolane", "bench", "-n", lane.variant.workers, "--", *lane.order, *lane.arguments)
+    _run_isolane(lane, "bench", arguments=lane.arguments)
+
+
+def _run_isolane(lane: Lane, *verb: str, arguments: Sequence[str]) -> None:
+    """Run a verb on the suite with the variant's workers and seed; left alone, isolane prefers a project's .venv."""
+    options = ("-n", lane.variant.workers, "--python", lane.programs.python)
+    lane.programs.run("isolane", *verb, *options, "--", *lane.order, *arguments)
 
 
 def _run_coverage(lane: Lane) -> None:
@@ -61,8 +61,7 @@ def _run_coverage(lane: Lane) -> None:
             shutil.rmtree(other)
     ours.mkdir(parents=True, exist_ok=True)
     lane.pytest(under=("coverage", "run", "--parallel-mode"))
-    lane.programs.run("isolane", "combine", "--data-file", lane.data_file, "--no-report")
-    lane.programs.run("isolane", "combine", ours, "--keep", "--data-file", ".coverage")
+    lane.programs.run("isolane", "combine", ours, "--data-file", ".coverage", "--keep")
 
 
 def _require_subprocess_patch(lane: Lane) -> None:

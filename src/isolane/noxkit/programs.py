@@ -20,6 +20,11 @@ class Programs:
     session: nox.Session
     directory: Path
 
+    @property
+    def python(self) -> Path:
+        """Return the environment's interpreter, absolute."""
+        return self.directory.absolute() / "python"
+
     def run(
         self,
         program: str,

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Plain
 from isolane.process_state.sequences import rebase_items, same_items
 
+_ROOT = "root"
 _MODULE_SETTINGS = ("raiseExceptions", "lastResort", "_loggerClass", "_logRecordFactory", "_warnings_showwarning")
 """Module globals behind documented functions: setLoggerClass, setLogRecordFactory, captureWarnings."""
 
+Switches = tuple[int, bool, bool, Any, Any]
+"""level, propagate, disabled, and the list objects of handlers and filters."""
+Contents = tuple[tuple[Any, ...], tuple[int, ...], tuple[Any, ...]]
+"""What is in those lists: handlers, their levels, filters."""
 
-class LoggerSnapshot(NamedTuple):
-    """One logger: the object, its switches, and its lists by identity and content."""
-
-    logger: logging.Logger
-    level: int
-    propagate: bool
-    disabled: bool
-    handler_list: list[logging.Handler]
-    handlers: tuple[logging.Handler, ...]
-    handler_levels: tuple[int, ...]
-    filter_list: list[Any]
-    filters: tuple[Any, ...]
+_EMPTY: Contents = ((), (), ())
 
 
 class LoggingSnapshot(NamedTuple):
-    """All loggers that there are by name (the root logger's is ``root``), and the module's settings."""
+    """All loggers there are, root first, and the module's settings.
 
-    loggers: dict[str, LoggerSnapshot]
+    ``contents`` has an entry, by position, only for loggers with handlers or filters: most have none, and a
+    program has hundreds of loggers.
+    """
+
+    known: Mapping[str, Any]
+    loggers: list[tuple[str, logging.Logger]]
+    switches: list[Switches]
+    contents: dict[int, Contents]
     disable: int
     settings: tuple[Any, ...]
+
+
+class LoggerState(NamedTuple):
+    """One logger of a snapshot."""
+
+    logger: logging.Logger
+    switches: Switches
+    contents: Contents
 
 
 class LoggingKind:
@@ -44,182 +54,213 @@ class LoggingKind:
 
     name = "logging"
 
+    def __init__(self) -> None:
+        self._known: Mapping[str, Any] = {}
+        self._loggers: list[tuple[str, logging.Logger]] = [(_ROOT, logging.root)]
+
     def snapshot(self) -> LoggingSnapshot:
-        """Look at every logger: about a third of a microsecond each."""
-        manager = logging.root.manager
-        loggers = {
-            name: _snapshot_of(logger)
-            for name, logger in list(manager.loggerDict.items())
-            if isinstance(logger, logging.Logger)
+        """Look at every logger, a sixth of a microsecond each."""
+        known = logging.root.manager.loggerDict
+        if self._known != known or self._loggers[0][1] is not logging.root:
+            self._known = dict(known)
+            self._loggers = [(_ROOT, logging.root)]
+            self._loggers += [item for item in self._known.items() if isinstance(item[1], logging.Logger)]
+        switches = [
+            (logger.level, logger.propagate, logger.disabled, logger.handlers, logger.filters)
+            for _, logger in self._loggers
+        ]
+        contents = {
+            position: _contents(handlers, filters)
+            for position, (_, _, _, handlers, filters) in enumerate(switches)
+            if handlers or filters
         }
-        loggers["root"] = _snapshot_of(logging.root)
-        return LoggingSnapshot(
-            loggers, manager.disable, tuple(getattr(logging, setting, None) for setting in _MODULE_SETTINGS)
-        )
+        settings = tuple([getattr(logging, setting, None) for setting in _MODULE_SETTINGS])
+        disable = logging.root.manager.disable
+        return LoggingSnapshot(self._known, self._loggers, switches, contents, disable, settings)
 
     def diff(self, before: LoggingSnapshot, after: LoggingSnapshot) -> list[Change]:
         """Return a change an attribute of a logger, named ``LOGGER.ATTRIBUTE``."""
+        old_states, new_states = _by_name(before), _by_name(after)
         changes = []
-        for name in sorted(before.loggers.keys() | after.loggers.keys()):
-            new = after.loggers.get(name)
-            old = before.loggers.get(name) or (new and _pristine(new))
-            if old == new:
+        for name in sorted(old_states.keys() | new_states.keys()):
+            new = new_states.get(name)
+            old = old_states.get(name) or (new and _pristine(new))
+            if _equal(old, new):
                 continue
-            told_before = _tell(old) if old else {}
-            told_after = _tell(new) if new else {}
+            was, now = _tell(old) if old else {}, _tell(new) if new else {}
             changes += [
-                Change(self.name, f"{name}.{attribute}", told_before.get(attribute), told_after.get(attribute))
-                for attribute in told_before or told_after
-                if told_before.get(attribute) != told_after.get(attribute)
+                Change(self.name, f"{name}.{attribute}", was.get(attribute), now.get(attribute))
+                for attribute in was or now
+                if was.get(attribute) != now.get(attribute)
             ]
         if before.disable != after.disable:
             changes.append(Change(self.name, "logging.disable", before.disable, after.disable))
         changes += [
-            Change(self.name, f"logging.{setting}", repr(old), repr(new))
-            for setting, old, new in zip(_MODULE_SETTINGS, before.settings, after.settings)
-            if old is not new
+            Change(self.name, f"logging.{setting}", repr(old_value), repr(new_value))
+            for setting, old_value, new_value in zip(_MODULE_SETTINGS, before.settings, after.settings, strict=True)
+            if old_value is not new_value
         ]
         return changes
 
-    def rebase(
-        self, pending: LoggingSnapshot, before: LoggingSnapshot, after: LoggingSnapshot
-    ) -> LoggingSnapshot:
+    def rebase(self, pending: LoggingSnapshot, before: LoggingSnapshot, after: LoggingSnapshot) -> LoggingSnapshot:
         """Change what was changed, attribute by attribute; handlers and filters one by one."""
-        loggers = dict(pending.loggers)
-        for name, new in after.loggers.items():
-            old = before.loggers.get(name) or _pristine(new)
-            if old != new:
-                loggers[name] = _rebase_logger(loggers.get(name) or _pristine(new), old, new)
+        if _equal(before, after):
+            return pending
+        states, old_states = _by_name(pending), _by_name(before)
+        for name, new in _by_name(after).items():
+            old = old_states.get(name) or _pristine(new)
+            if not _equal(old, new):
+                states[name] = _rebase_logger(states.get(name) or _pristine(new), old, new)
         return LoggingSnapshot(
-            loggers,
-            pending.disable if before.disable == after.disable else after.disable,
-            tuple(
-                kept if old is new else new
-                for kept, old, new in zip(pending.settings, before.settings, after.settings)
+            known={name: state.logger for name, state in states.items() if name != _ROOT},
+            loggers=[(name, state.logger) for name, state in states.items()],
+            switches=[state.switches for state in states.values()],
+            contents={position: state.contents for position, state in enumerate(states.values())},
+            disable=pending.disable if before.disable == after.disable else after.disable,
+            settings=tuple(
+                kept if old_value is new_value else new_value
+                for kept, old_value, new_value in zip(pending.settings, before.settings, after.settings, strict=True)
             ),
         )
 
     def restore(self, before: LoggingSnapshot) -> None:
         """Put back every logger that differs, then the settings."""
         now = self.snapshot()
-        if now == before:
+        if _equal(now, before):
             return
+        states = _by_name(before)
+        logging.root = states[_ROOT].logger  # type: ignore[assignment]
         known = logging.root.manager.loggerDict
-        for name, new in now.loggers.items():
-            old = before.loggers.get(name)
-            if old is None:
-                _restore_logger(_pristine(new))
-            elif old.logger is not new.logger:
-                known[name] = old.logger
-        for name, old in before.loggers.items():
-            if name not in now.loggers:
-                known[name] = old.logger
-            _restore_logger(old)
-        for setting, value in zip(_MODULE_SETTINGS, before.settings):
-            if getattr(logging, setting, None) is not value:
-                setattr(logging, setting, value)
+        for name, placeholder in before.known.items():
+            known.setdefault(name, placeholder)
+        left_behind: list[Any] = []
+        for name, state in _by_name(now).items():
+            if name not in states:
+                left_behind += _restore_logger(_pristine(state))
+        for name, state in states.items():
+            if name != _ROOT:
+                known[name] = state.logger
+            left_behind += _restore_logger(state)
+        _close_files(left_behind, states.values())
+        for setting, value in zip(_MODULE_SETTINGS, before.settings, strict=True):
+            setattr(logging, setting, value)
         # Besides setting the level this makes the loggers forget which levels they had found enabled.
         logging.disable(before.disable)
 
 
-def _snapshot_of(logger: logging.Logger) -> LoggerSnapshot:
-    handlers = logger.handlers
-    filters = logger.filters
-    return LoggerSnapshot(
-        logger,
-        logger.level,
-        logger.propagate,
-        logger.disabled,
-        handlers,
-        tuple(handlers),
-        tuple([handler.level for handler in handlers]) if handlers else (),
-        filters,
-        tuple(filters),
-    )
+def _equal(first: object, second: object) -> bool:
+    try:
+        return bool(first == second)
+    except Exception:  # noqa: BLE001  # a test's handler or filter may compare itself in its own way
+        return False
 
 
-def _pristine(snapshot: LoggerSnapshot) -> LoggerSnapshot:
+def _contents(handlers: Any, filters: Any) -> Contents:
+    try:
+        entries = tuple(handlers)
+        return entries, tuple([handler.level for handler in entries]), tuple(filters)
+    except (TypeError, AttributeError):
+        return _EMPTY  # Not lists, or not of handlers: whatever a test has put there instead.
+
+
+def _by_name(snapshot: LoggingSnapshot) -> dict[str, LoggerState]:
+    return {
+        name: LoggerState(logger, switches, snapshot.contents.get(position, _EMPTY))
+        for position, ((name, logger), switches) in enumerate(zip(snapshot.loggers, snapshot.switches, strict=True))
+    }
+
+
+def _pristine(state: LoggerState) -> LoggerState:
     """Return the logger as ``getLogger`` would have made it.
 
-    Its ``NullHandler``s stay: libraries put one on their own logger when imported, and it changes nothing else.
+    Its ``NullHandler`` stays: libraries put one on their own logger when imported, and it changes nothing else.
     """
-    handlers = tuple(handler for handler in snapshot.handlers if isinstance(handler, logging.NullHandler))
-    return snapshot._replace(
-        level=logging.NOTSET,
-        propagate=True,
-        disabled=False,
-        handlers=handlers,
-        handler_levels=tuple(handler.level for handler in handlers),
-        filters=(),
+    _, _, _, handler_list, filter_list = state.switches
+    kept = [
+        (handler, level)
+        for handler, level in zip(*state.contents[:2], strict=True)
+        if isinstance(handler, logging.NullHandler)
+    ]
+    contents = (tuple(handler for handler, _ in kept), tuple(level for _, level in kept), ())
+    return LoggerState(state.logger, (logging.NOTSET, True, False, handler_list, filter_list), contents)
+
+
+def _rebase_logger(pending: LoggerState, before: LoggerState, after: LoggerState) -> LoggerState:
+    level, propagate, disabled, handler_list, filter_list = (
+        kept if old is new or (old == new and not isinstance(old, list)) else new
+        for kept, old, new in zip(pending.switches, before.switches, after.switches, strict=True)
+    )
+    handlers = rebase_items(pending.contents[0], before.contents[0], after.contents[0])
+    levels, old_levels = _handler_levels(pending), _handler_levels(before)
+    for handler, handler_level in _handler_levels(after).items():
+        if old_levels.get(handler) != handler_level:
+            levels[handler] = handler_level
+    return LoggerState(
+        pending.logger if before.logger is after.logger else after.logger,
+        (level, propagate, disabled, handler_list, filter_list),
+        (
+            handlers,
+            tuple(levels.get(id(handler), handler.level) for handler in handlers),
+            rebase_items(pending.contents[2], before.contents[2], after.contents[2]),
+        ),
     )
 
 
-def _rebase_logger(pending: LoggerSnapshot, before: LoggerSnapshot, after: LoggerSnapshot) -> LoggerSnapshot:
-    handlers = rebase_items(pending.handlers, before.handlers, after.handlers)
-    levels = dict(zip(pending.handlers, pending.handler_levels))
-    old_levels = dict(zip(before.handlers, before.handler_levels))
-    for handler, level in zip(after.handlers, after.handler_levels):
-        if old_levels.get(handler) != level:
-            levels[handler] = level
-    return LoggerSnapshot(
-        logger=pending.logger if before.logger is after.logger else after.logger,
-        level=pending.level if before.level == after.level else after.level,
-        propagate=pending.propagate if before.propagate == after.propagate else after.propagate,
-        disabled=pending.disabled if before.disabled == after.disabled else after.disabled,
-        handler_list=pending.handler_list if before.handler_list is after.handler_list else after.handler_list,
-        handlers=handlers,
-        handler_levels=tuple(levels.get(handler, handler.level) for handler in handlers),
-        filter_list=pending.filter_list if before.filter_list is after.filter_list else after.filter_list,
-        filters=rebase_items(pending.filters, before.filters, after.filters),
-    )
-
-
-def _restore_logger(before: LoggerSnapshot) -> None:
+def _restore_logger(before: LoggerState) -> list[Any]:
+    """Return the handlers that were taken away."""
     logger = before.logger
-    logger.level = before.level
-    logger.propagate = before.propagate
-    logger.disabled = before.disabled
-    present = tuple(logger.handlers)
-    wanted = tuple(
-        handler for handler in before.handlers if handler in present or not _captures_for_pytest(handler)
-    )
-    if not same_items(present, wanted):
-        logger.handlers = before.handler_list
+    switches = (logger.level, logger.propagate, logger.disabled, logger.handlers, logger.filters)
+    contents = _contents(logger.handlers, logger.filters)
+    handlers, handler_levels, filters = before.contents
+    if _equal((switches, contents), before[1:]):
+        return []
+    present = set(map(id, contents[0]))
+    wanted = [item for item in handlers if id(item) in present or not _captures_for_pytest(item)]
+    logger.level, logger.propagate, logger.disabled, logger.handlers, logger.filters = before.switches
+    if not same_items(logger.handlers, wanted):
         logger.handlers[:] = wanted
-        _close_files(set(present) - set(wanted))
-    elif logger.handlers is not before.handler_list:
-        logger.handlers = before.handler_list
-        logger.handlers[:] = wanted
-    for handler, level in zip(before.handlers, before.handler_levels):
+    if not same_items(logger.filters, filters):
+        logger.filters[:] = filters
+    for handler, level in zip(handlers, handler_levels, strict=True):
         if handler.level != level and not _captures_for_pytest(handler):
             handler.level = level
-    if logger.filters is not before.filter_list:
-        logger.filters = before.filter_list
-    if not same_items(logger.filters, before.filters):
-        logger.filters[:] = before.filters
+    kept = set(map(id, wanted))
+    return [handler for handler in contents[0] if id(handler) not in kept]
 
 
-def _captures_for_pytest(handler: logging.Handler) -> bool:
+def _captures_for_pytest(handler: object) -> bool:
     handler_type = type(handler)
     return handler_type.__name__ == "LogCaptureHandler" and handler_type.__module__ == "_pytest.logging"
 
 
-def _close_files(handlers: set[logging.Handler]) -> None:
-    """Close files that a test has left open: nobody will log to them, and when the garbage collector finds them,
-    the ResourceWarning would be blamed on another test. A handler that is used again opens its file again."""
-    for handler in handlers:
-        if isinstance(handler, logging.FileHandler):
+def _close_files(left_behind: list[Any], states: Iterable[LoggerState]) -> None:
+    """Close the files that a test has left open on a logger.
+
+    Nobody will log to them, and when the garbage collector found them its ResourceWarning would be blamed on
+    another test. A file handler that is used again after all opens its file again, if it appends.
+    """
+    kept = {id(handler) for state in states for handler in state.contents[0]}
+    for handler in left_behind:
+        if isinstance(handler, logging.FileHandler) and id(handler) not in kept:
             with suppress(Exception):
                 handler.close()
 
 
-def _tell(snapshot: LoggerSnapshot) -> dict[str, Plain]:
-    handlers = [handler for handler in snapshot.handlers if not _captures_for_pytest(handler)]
-    levels = dict(zip(snapshot.handlers, snapshot.handler_levels))
+def _handler_levels(state: LoggerState) -> dict[int, int]:
+    return {id(handler): level for handler, level in zip(*state.contents[:2], strict=True)}
+
+
+def _tell(state: LoggerState) -> dict[str, Plain]:
+    level, propagate, disabled, _, _ = state.switches
+    handlers, handler_levels, filters = state.contents
     return {
-        "level": logging.getLevelName(snapshot.level),
-        "propagate": snapshot.propagate,
-        "disabled": snapshot.disabled,
-        "handlers": tuple(f"{type(item).__name__} ({logging.getLevelName(levels[item])})" for item in handlers),
-        "filters": tuple(str(getattr(item, "__qualname__", type(item).__name__)) for item in snapshot.filters),
+        "level": logging.getLevelName(level),
+        "propagate": propagate,
+        "disabled": disabled,
+        "handlers": tuple(
+            f"{type(handler).__name__} ({logging.getLevelName(handler_level)})"
+            for handler, handler_level in zip(handlers, handler_levels, strict=True)
+            if not _captures_for_pytest(handler)
+        ),
+        "filters": tuple(str(getattr(item, "__qualname__", type(item).__name__)) for item in filters),
     }

@@ -29,12 +29,12 @@ def diff_items(
     keys_before, keys_after = _keys(before), _keys(after)
     changes = [
         Change(kind, describe(item), position, None)
-        for position, (key, item) in enumerate(zip(keys_before, before))
+        for position, (key, item) in enumerate(zip(keys_before, before, strict=True))
         if key not in keys_after
     ]
     changes += [
         Change(kind, describe(item), None, position)
-        for position, (key, item) in enumerate(zip(keys_after, after))
+        for position, (key, item) in enumerate(zip(keys_after, after, strict=True))
         if key not in keys_before
     ]
     if not changes and keys_before != keys_after:
@@ -56,8 +56,8 @@ def rebase_items(pending: Sequence[Any], before: Sequence[Any], after: Sequence[
         return tuple(after)
     keys_before, keys_after = _keys(before), _keys(after)
     gone = set(keys_before) - set(keys_after)
-    merged = [(key, item) for key, item in zip(_keys(pending), pending) if key not in gone]
-    for position, (key, item) in enumerate(zip(keys_after, after)):
+    merged = [(key, item) for key, item in zip(_keys(pending), pending, strict=True) if key not in gone]
+    for position, (key, item) in enumerate(zip(keys_after, after, strict=True)):
         present = [present_key for present_key, _ in merged]
         if key in keys_before or key in present:
             continue

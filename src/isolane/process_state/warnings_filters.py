@@ -52,23 +52,21 @@ class WarningsKind:
             changes += diff_items(
                 self.name, before.context_entries, after.context_entries, _describe, "order of context filters"
             )
-        for hook, old, new in zip(_HOOKS, before.hooks, after.hooks):
+        for hook, old, new in zip(_HOOKS, before.hooks, after.hooks, strict=True):
             if old is not new:
                 changes.append(Change(self.name, f"warnings.{hook}", _name_of(old), _name_of(new)))
         if before.filters is not after.filters and not changes:
             changes.append(Change(self.name, "warnings.filters", "the list", "another object"))
         return changes
 
-    def rebase(
-        self, pending: WarningsSnapshot, before: WarningsSnapshot, after: WarningsSnapshot
-    ) -> WarningsSnapshot:
+    def rebase(self, pending: WarningsSnapshot, before: WarningsSnapshot, after: WarningsSnapshot) -> WarningsSnapshot:
         """Make the same insertions and removals, and the same replacements of hooks."""
         return WarningsSnapshot(
             pending.filters if before.filters is after.filters else after.filters,
             rebase_items(pending.entries, before.entries, after.entries),
             tuple(
                 kept if old is new else new
-                for kept, old, new in zip(pending.hooks, before.hooks, after.hooks)
+                for kept, old, new in zip(pending.hooks, before.hooks, after.hooks, strict=True)
             ),
             pending.context if before.context is after.context else after.context,
             rebase_items(pending.context_entries, before.context_entries, after.context_entries),
@@ -94,7 +92,7 @@ class WarningsKind:
             # Entering and leaving this is the public way to say so to the C code, in every version of Python.
             with warnings.catch_warnings():
                 pass
-        for hook, function in zip(_HOOKS, before.hooks):
+        for hook, function in zip(_HOOKS, before.hooks, strict=True):
             if function is not None and getattr(warnings, hook, None) is not function:
                 setattr(warnings, hook, function)
 

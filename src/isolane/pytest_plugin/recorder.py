@@ -24,8 +24,8 @@ from isolane.model.events import (
 )
 from isolane.model.identity import CONTROLLER
 from isolane.model.outcome import Category, Outcome
-from isolane.pytest_plugin.process import process_start_time
 from isolane.pytest_plugin.phases import EXCEPTION_ATTRIBUTE, PhaseReports, first_line
+from isolane.pytest_plugin.process import process_start_time
 
 
 class ExceptionNames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -15,7 +16,9 @@ def proof_lines(proof: Proof, width: int = 80) -> Iterator[str]:
     """Yield the lines. Readable without colour; long lists are cut, the whole is in the reports."""
     yield f"{proof.verdict.value.upper()}: {proof.reason}."
     if proof.confidence:
-        yield f"  {proof.confidence[0].upper()}{proof.confidence[1:]}."
+        yield from textwrap.wrap(
+            f"{proof.confidence[0].upper()}{proof.confidence[1:]}.", width, initial_indent="  ", subsequent_indent="  "
+        )
     if proof.failures:
         yield ""
         one = len(proof.failures) == 1
@@ -27,9 +30,11 @@ def proof_lines(proof: Proof, width: int = 80) -> Iterator[str]:
         yield from _cut(
             [f"  {flaky.node_id}: {flaky.outcomes[0]}, then {flaky.outcomes[1]}" for flaky in proof.flaky], width
         )
+    listed: set[str] = set()
     for command, differences in grouped(proof.differences):
         yield ""
-        yield from _group(command, differences, width)
+        yield from _group(command, differences, listed, width)
+        listed |= {one.node_id for one in differences}
     if any(one.phase.kind is PhaseKind.MODULE or one.expected.is_bad for one in proof.differences):
         yield ""
         yield "The serial run to compare with:"
@@ -59,12 +64,14 @@ def shown(differences: list[Difference]) -> str:
     return f"run once to check: {again} of {len(differences)} shown again"
 
 
-def _group(command: str, differences: list[Difference], width: int) -> Iterator[str]:
+def _group(command: str, differences: list[Difference], listed: set[str], width: int) -> Iterator[str]:
+    """Yield a group; tests that a group above has named already are only counted."""
     yield f"{heading(differences)}:"
-    lines = []
-    for one in differences:
-        lines.append(f"  {one.node_id}: {one.expected} -> {one.found}")
-    yield from _cut(lines, width)
+    new = [one for one in differences if one.node_id not in listed]
+    yield from _cut([f"  {one.node_id}: {one.expected} -> {one.found}" for one in new], width)
+    known = len(differences) - len(new)
+    if known:
+        yield f"  {'and ' if new else ''}{known} of those above"
     yield f"  see it ({shown(differences)}):"
     yield f"    {command}"
 

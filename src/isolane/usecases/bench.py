@@ -8,6 +8,7 @@ from statistics import median
 
 from isolane.coordination.processors import available_processors
 from isolane.engines.project import open_workshop
+from isolane.model.measurements import BenchResult, BenchRow
 from isolane.model.plan import RunPlan
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.usecases.execution import Observer, execute, require_tests
@@ -25,27 +26,6 @@ class BenchRequest:
     pairs: int = 3
     reports: Path | None = None
     stall_seconds: float = 600.0
-
-
-@dataclass(frozen=True)
-class BenchRow:
-    """One worker count against serial: medians in seconds, ratio of each pair, smallest, median, largest."""
-
-    workers: int
-    seconds: float
-    serial_seconds: float
-    ratios: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class BenchResult:
-    """All rows. tests: how many ran in the serial runs. page: where the timings are written."""
-
-    tests: int
-    pairs: int
-    serial_seconds: float
-    rows: tuple[BenchRow, ...]
-    page: Path
 
 
 def bench(request: BenchRequest, observer: Observer) -> BenchResult:

@@ -29,9 +29,7 @@ def gate(root: Path) -> GateDecision:
         )
     asked = parallel[0].header.positional
     serial = [
-        one
-        for one in runs
-        if not one.header.workers and one.header.label in _SERIAL and one.header.positional == asked
+        one for one in runs if not one.header.workers and one.header.label in _SERIAL and one.header.positional == asked
     ]
     if not serial:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from isolane.coordination.processors import available_processors
 from isolane.engines.project import Workshop, open_workshop
+from isolane.history.runs import write_whole
 from isolane.model.errors import UsageError
 from isolane.model.identity import module_of
 from isolane.model.outcome import Outcome
@@ -28,9 +30,12 @@ from isolane.model.record import RunRecord
 from isolane.planning.compare import compare
 from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
+from isolane.reports.proof_json import proof_as_data
+from isolane.reports.proof_md import proof_page
 from isolane.usecases.check import Checker
 from isolane.usecases.execution import Execution, Observer, died, execute, require_tests, result_of
 from isolane.usecases.suggestion import suggest
+from isolane.usecases.timings import write_timings
 
 _SHUFFLES = 3
 _SEED_LIMIT = 2**32
@@ -46,6 +51,7 @@ class ProveRequest:
     workers: str | None = None
     seeds: str | None = None
     dist: str | None = None
+    reports: Path | None = None
     stall_seconds: float = 600.0
 
 
@@ -76,6 +82,18 @@ def prove(request: ProveRequest, observer: Observer) -> Proof:
     """
     with open_workshop(request.project, request.python) as workshop:
         return _Prover(workshop, request, observer).prove()
+
+
+def write_reports(proof: Proof, request: ProveRequest) -> str:
+    """Write ``proof.json``, ``proof.md`` and the timings, and return a line that says where, or why not."""
+    directory = request.reports or Path(proof.project) / (proof.reports or "reports")
+    try:
+        write_whole(directory / "proof.json", json.dumps(proof_as_data(proof), indent=2) + "\n")
+        write_whole(directory / "proof.md", proof_page(proof))
+        write_timings(Path(proof.project), directory)
+    except OSError as error:
+        return f"The reports are not written: {directory}: {error.strerror}."
+    return f"Reports: {directory / 'proof.md'}, {directory / 'proof.json'}"
 
 
 class _Prover:
@@ -194,6 +212,7 @@ class _Prover:
             differences=tuple(differences),
             flaky=tuple(flaky),
             confidence=confidence(self._results) if verdict[0] is Verdict.PROVEN else "",
+            reports=baseline.setting("reports"),
             notes=(self._workshop.note,) if self._workshop.note else (),
         )
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from isolane.coordination.processors import available_processors
 from isolane.engines.project import open_workshop
+from isolane.model.measurements import StressedTest, StressResult
 from isolane.model.outcome import Outcome
 from isolane.model.plan import RunPlan
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
-from isolane.statistics.flake_rate import clopper_pearson, upper_bound_without_failure
 from isolane.usecases.execution import Observer, died, execute, require_tests
 
 
@@ -26,50 +26,6 @@ class StressRequest:
     workers: str = "auto"
     seed: int | None = None
     stall_seconds: float = 600.0
-
-
-@dataclass(frozen=True)
-class StressedTest:
-    """A test that did not pass in every run. runs: how often it ran. outcomes: how often it ended how."""
-
-    node_id: str
-    failures: int
-    runs: int
-    outcomes: dict[str, int]
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Return the flake rate's 95 % interval."""
-        return clopper_pearson(self.failures, self.runs)
-
-    @property
-    def is_broken(self) -> bool:
-        """Return whether it failed every time: that is not flaky."""
-        return self.failures == self.runs
-
-
-@dataclass(frozen=True)
-class StressResult:
-    """N runs. failed_runs: those with a failure. deaths: how runs ended that did not come to their end."""
-
-    runs: int
-    workers: int
-    tests: int
-    failed_runs: int
-    misbehaving: tuple[StressedTest, ...]
-    deaths: tuple[str, ...]
-    seconds: float
-    run_ids: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Return whether no run had a failure."""
-        return self.failed_runs == 0 and not self.deaths
-
-    @property
-    def bound(self) -> float:
-        """Return the flake rate that as many clean runs leave possible, at 95 %."""
-        return upper_bound_without_failure(self.runs)
 
 
 def stress(request: StressRequest, observer: Observer) -> StressResult:

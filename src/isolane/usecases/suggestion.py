@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from isolane.engines.project import Workshop
 from isolane.model.plan import RunPlan
@@ -33,11 +34,17 @@ def suggest(workshop: Workshop, plan: RunPlan, added: tuple[str, ...]) -> Sugges
     if plan.seed is not None:
         arguments += ["--isolane-seed", str(plan.seed)]
     if plan.order is not None:
-        arguments += ["--isolane-order", str(plan.order)]
-    typed = replace(plan, arguments=(*arguments, *plan.arguments), seed=None, order=None)
+        arguments += ["--isolane-order", _short(plan.order, plan.project)]
+    python = _short(Path(plan.python), plan.project)
+    typed = replace(plan, python=python, arguments=(*arguments, *plan.arguments), seed=None, order=None)
     engine, _ = workshop.engine_for(typed)
     text = f"cd {shlex.quote(str(plan.project))} && {shlex.join(engine.command(typed))}"
     return Suggestion(text, typed)
+
+
+def _short(path: Path, project: Path) -> str:
+    """Return a path as it is typed in the project's folder."""
+    return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
 
 
 def _isolane_run(plan: RunPlan) -> str:

@@ -1,0 +1,102 @@
+"""The command line's words."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from isolane import __version__
+
+_DESCRIPTION = """\
+isolane runs a pytest suite in parallel and proves that the result is the same
+as in one process, each module alone, and in any order.
+
+Start with:   isolane prove            in the folder of your project
+Every day:    pytest -n auto           with isolane installed
+"""
+_EPILOG = """\
+What stands behind -- goes to pytest as it is: isolane prove -- tests/unit -k fast
+Exit codes are pytest's: 0 good, 1 failed or not proven, 2 interrupted, 3 internal error,
+4 usage, 5 no tests. Settings are pytest's ini options isolane_NAME; see pytest --help.
+"""
+
+
+def new_parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("isolane", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=formatter)
+    parser.add_argument("--version", action="version", version=f"isolane {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands")
+
+    prove = _verb(verbs, "prove", "is the suite the same serially, in parallel, in any order?")
+    _project(prove)
+    prove.add_argument("-n", "--workers", metavar="LIST", help="worker counts to run with (default: 2,auto)")
+    prove.add_argument("--seeds", metavar="LIST", help="seeds of the shuffled orders (default: three drawn anew)")
+    prove.add_argument("--dist", metavar="MODE", help="how tests are grouped for workers (default: loadscope)")
+    _reports(prove)
+    _json(prove)
+
+    run = _verb(verbs, "run", "run a suite once, with isolane in it though it is not installed there")
+    _project(run)
+    run.add_argument("-n", "--workers", metavar="N", default="1", help="worker processes, or auto (default: 1, serial)")
+    run.add_argument("--seed", type=int, help="shuffle the tests in the order drawn by this number")
+    run.add_argument("--order", type=Path, metavar="FILE", help="run exactly these node ids, one a line, in order")
+
+    stress = _verb(verbs, "stress", "run the suite many times: which tests are flaky, how often do they fail?")
+    stress.add_argument("runs", type=int, metavar="N", help="how many whole runs")
+    _project(stress)
+    stress.add_argument("-n", "--workers", metavar="W", default="auto", help="worker processes, 1 is serial (auto)")
+    stress.add_argument("--seed", type=int, help="shuffle the tests in the order drawn by this number")
+    _json(stress)
+
+    bench = _verb(verbs, "bench", "time the suite serially and in parallel, in pairs")
+    _project(bench)
+    bench.add_argument("-n", "--workers", metavar="LIST", default="2,auto", help="worker counts (default: 2,auto)")
+    bench.add_argument("--pairs", type=int, default=3, help="how often each is run (default: 3)")
+    _reports(bench)
+    _json(bench)
+
+    gate = _verb(verbs, "gate", "keep parallel runs, or roll back to serial? From the last runs on record")
+    gate.add_argument("project", nargs="?", type=Path, default=Path(), help="the project's folder (default: here)")
+    _json(gate)
+
+    combine = _verb(verbs, "combine", "merge the coverage data of workers, sessions and subprocesses into one")
+    combine.add_argument("directory", nargs="?", type=Path, default=Path(), help="where the data files are")
+    combine.add_argument("--data-file", type=Path, help="the merged file (default: .coverage there)")
+
+    init = _verb(verbs, "init", "write a noxfile, make targets, a CI workflow and docs/testing.md; overwrites nothing")
+    init.add_argument("project", nargs="?", type=Path, default=Path(), help="the project's folder (default: here)")
+    init.add_argument("--tox", action="store_true", help="write a tox.ini instead of a noxfile")
+    return parser
+
+
+def split_arguments(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return what is for isolane and what, behind the first ``--``, is for pytest."""
+    if "--" not in arguments:
+        return arguments, ()
+    place = arguments.index("--")
+    return arguments[:place], tuple(arguments[place + 1 :])
+
+
+def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
+    return verbs.add_parser(name, help=text, description=text[0].upper() + text[1:])
+
+
+def _project(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", nargs="?", type=Path, default=Path(), help="the project's folder (default: here)")
+    parser.add_argument("--python", help="the project's interpreter (default: its .venv, else the active one)")
+    parser.add_argument(
+        "--stall-timeout",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="a run in which nothing happens for so many seconds is killed, its test named (default: 600)",
+    )
+
+
+def _reports(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reports", type=Path, metavar="DIR", help="where reports go (default: reports/ there)")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")

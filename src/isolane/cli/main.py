@@ -1,0 +1,201 @@
+"""The command line: parse, call a use case, print, exit with its code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from isolane.cli.arguments import new_parser, split_arguments
+from isolane.cli.progress import LiveProgress, new_progress
+from isolane.model.errors import ExitCode, IsolaneError
+from isolane.usecases.execution import Observer
+
+_Verb = Callable[[argparse.Namespace, tuple[str, ...], Observer], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    ours, for_pytest = split_arguments(list(sys.argv[1:] if arguments is None else arguments))
+    parser = new_parser()
+    try:
+        options = parser.parse_args(ours)
+    except SystemExit as exit_:
+        return int(ExitCode.USAGE_ERROR) if exit_.code else 0
+    if options.verb is None:
+        parser.print_help()
+        return ExitCode.USAGE_ERROR
+    progress = new_progress(quiet=getattr(options, "json", False))
+    try:
+        return _VERBS[options.verb](options, for_pytest, progress)
+    except IsolaneError as error:
+        _close(progress)
+        print(f"isolane: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _close(progress)
+        print("isolane: interrupted; what had been recorded is kept in .isolane/runs.", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone: say nothing more, and keep Python from saying it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.INTERNAL_ERROR
+    except OSError as error:
+        _close(progress)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"isolane: {where}{error.strerror or error}. [os-error]", file=sys.stderr)
+        return ExitCode.INTERNAL_ERROR
+    finally:
+        _close(progress)
+
+
+def _close(progress: Observer) -> None:
+    if isinstance(progress, LiveProgress):
+        progress.close()
+
+
+def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+    from isolane.model.proof import Verdict
+    from isolane.reports.proof_json import proof_as_data
+    from isolane.reports.proof_text import proof_lines
+    from isolane.usecases.prove import ProveRequest, prove, write_reports
+
+    request = ProveRequest(
+        project=options.project,
+        python=options.python,
+        arguments=for_pytest,
+        workers=options.workers,
+        seeds=options.seeds,
+        dist=options.dist,
+        reports=options.reports,
+        stall_seconds=options.stall_timeout,
+    )
+    proof = prove(request, progress)
+    where = write_reports(proof, request)
+    _close(progress)
+    if options.json:
+        _print_json(proof_as_data(proof))
+    else:
+        _print_lines([*proof_lines(proof, shutil.get_terminal_size().columns), "", where])
+    return ExitCode.OK if proof.verdict is Verdict.PROVEN else ExitCode.FAILED
+
+
+def _run(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+    from isolane.usecases.run import RunRequest, run
+
+    request = RunRequest(
+        project=options.project,
+        python=options.python,
+        arguments=for_pytest,
+        workers=options.workers,
+        seed=options.seed,
+        order=options.order,
+        stall_seconds=options.stall_timeout,
+    )
+    execution = run(request, progress)
+    _close(progress)
+    sys.stdout.write(execution.output)
+    code = execution.record.exit_code
+    return ExitCode.INTERNAL_ERROR if code is None else code
+
+
+def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+    from isolane.reports.measurements import stress_as_data, stress_lines
+    from isolane.usecases.stress import StressRequest, stress
+
+    request = StressRequest(
+        project=options.project,
+        runs=options.runs,
+        python=options.python,
+        arguments=for_pytest,
+        workers=options.workers,
+        seed=options.seed,
+        stall_seconds=options.stall_timeout,
+    )
+    result = stress(request, progress)
+    _close(progress)
+    if options.json:
+        _print_json(stress_as_data(result))
+    else:
+        _print_lines(stress_lines(result))
+    return ExitCode.OK if result.passed else ExitCode.FAILED
+
+
+def _bench(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+    from isolane.reports.measurements import bench_as_data, bench_lines
+    from isolane.usecases.bench import BenchRequest, bench
+
+    request = BenchRequest(
+        project=options.project,
+        python=options.python,
+        arguments=for_pytest,
+        workers=options.workers,
+        pairs=options.pairs,
+        reports=options.reports,
+        stall_seconds=options.stall_timeout,
+    )
+    result = bench(request, progress)
+    _close(progress)
+    if options.json:
+        _print_json(bench_as_data(result))
+    else:
+        _print_lines(bench_lines(result))
+    return ExitCode.OK
+
+
+def _gate(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+    from dataclasses import asdict
+
+    from isolane.reports.gate_text import gate_lines
+    from isolane.usecases.gate import gate
+
+    decision = gate(options.project)
+    if options.json:
+        _print_json(asdict(decision))
+    else:
+        _print_lines(gate_lines(decision))
+    return ExitCode.OK if decision.keep else ExitCode.FAILED
+
+
+def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+    from isolane.usecases.combine import combine
+
+    result = combine(options.directory, data_file=options.data_file)
+    print(result)
+    return ExitCode.OK
+
+
+def _init(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+    from isolane.usecases.init import init_project
+
+    for one in init_project(options.project, tox=options.tox):
+        print(one)
+    return ExitCode.OK
+
+
+_VERBS: dict[str, _Verb] = {
+    "prove": _prove,
+    "run": _run,
+    "stress": _stress,
+    "bench": _bench,
+    "gate": _gate,
+    "combine": _combine,
+    "init": _init,
+}
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, indent=2, default=str))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Coverage data of workers, subprocesses, sessions and machines, made into one."""

@@ -1,0 +1,1 @@
+"""What a test leases from outside its process."""
