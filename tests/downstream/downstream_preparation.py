@@ -63,11 +63,7 @@ def clean_environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return this process's environment without what belongs to its own test run, and with ``extra``."""
     prefixes = ("PYTEST_", "COV_CORE_", "COVERAGE_", "ISOLANE_", "NOX_", "VIRTUAL_ENV")
     exact = {"PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "TESTRUNUID"}
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(prefixes) and name not in exact
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes) and name not in exact}
     return {**kept, **(extra or {})}
 
 
@@ -166,14 +162,11 @@ def _archive(suite: Suite, cache: Path, python: Path, fetch: Fetch) -> Path:
         fetch(suite, python, arriving)
         files = sorted(arriving.iterdir())
         if len(files) != 1:
-            raise PreparationError(
-                f"{suite.name}: one sdist was to arrive, not {[path.name for path in files]}."
-            )
+            raise PreparationError(f"{suite.name}: one sdist was to arrive, not {[path.name for path in files]}.")
         found = sha256_of(files[0])
         if found != suite.sha256:
             raise PreparationError(
-                f"{suite.name} {suite.version}: the sdist's SHA-256 is {found}, "
-                f"the manifest says {suite.sha256}."
+                f"{suite.name} {suite.version}: the sdist's SHA-256 is {found}, the manifest says {suite.sha256}."
             )
         files[0].replace(kept)
     finally:
@@ -195,9 +188,7 @@ def _unpack(archive: Path, source: Path) -> None:
 
 def _run(command: Sequence[str | Path], suite: Suite) -> None:
     words = [str(word) for word in command]
-    outcome = subprocess.run(
-        words, env=clean_environ(suite.environment), capture_output=True, text=True, check=False
-    )
+    outcome = subprocess.run(words, env=clean_environ(suite.environment), capture_output=True, text=True, check=False)
     if outcome.returncode:
         tail = "\n".join((outcome.stdout + outcome.stderr).splitlines()[-15:])
         raise PreparationError(f"{suite.name}: exit {outcome.returncode} from {' '.join(words)}\n{tail}")

@@ -16,23 +16,27 @@ else:
 
 MANIFEST = Path(__file__).with_name("suites.toml")
 VERDICTS = ("proven", "not proven", "inconclusive")
+PHASES = ("serial", "module alone", "parallel", "shuffled")
 
 
 @dataclass(frozen=True)
 class KnownDifference:
     """Tests that are known not to end the same way everywhere, and why.
 
-    tests: a glob over node ids (``[`` and ``]`` stand for themselves). always: every proof names at least one
-    of them; otherwise a proof may.
+    tests: a glob over node ids (``[`` and ``]`` stand for themselves). phases: the kinds of phases in which they
+    may differ; ``serial`` is the second serial run. always: every proof shows some; otherwise a proof may.
+    count: how many differ in a proof, 0 when it varies.
     """
 
     tests: str
     why: str
+    phases: tuple[str, ...]
     always: bool
+    count: int = 0
 
-    def covers(self, node_id: str) -> bool:
-        """Return whether the node id is one of these tests."""
-        return fnmatchcase(node_id, self.tests.replace("[", "[[]"))
+    def covers(self, node_id: str, phase: str) -> bool:
+        """Return whether the node id is one of these tests, and may differ in such a phase."""
+        return phase in self.phases and fnmatchcase(node_id, self.tests.replace("[", "[[]"))
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,6 @@ class Suite:
         """Return the name of its folder in the cache; interpreters do not share an environment."""
         return f"{self.name}-{self.version}-py{sys.version_info.major}.{sys.version_info.minor}"
 
-    def known(self, node_id: str) -> KnownDifference | None:
-        """Return the entry that covers the node id, if any does."""
-        return next((entry for entry in self.differences if entry.covers(node_id)), None)
-
 
 def read_manifest(path: Path = MANIFEST) -> tuple[Suite, ...]:
     """Return the suites in the manifest's order.
@@ -92,7 +92,7 @@ def _suite(entry: dict[str, Any], common: tuple[str, ...]) -> Suite:
             arguments=tuple(values.pop("arguments")),
             requirements=(*values.pop("requirements"), *(common if values.pop("common", True) else ())),
             verdicts=(verdict,) if isinstance(verdict, str) else tuple(verdict),
-            differences=tuple(KnownDifference(**item) for item in expected.pop("differences", ())),
+            differences=tuple(_difference(item) for item in expected.pop("differences", ())),
             **values,
             **expected,
         )
@@ -104,3 +104,10 @@ def _suite(entry: dict[str, Any], common: tuple[str, ...]) -> Suite:
     if len(suite.sha256) != 64:
         raise ValueError(f"suite {suite.name!r}: sha256 has {len(suite.sha256)} digits, not 64")
     return suite
+
+
+def _difference(entry: dict[str, Any]) -> KnownDifference:
+    phases = tuple(entry["phases"])
+    if not phases or set(phases) - set(PHASES):
+        raise KeyError(f"phases {phases} are not among {PHASES}")
+    return KnownDifference(**{**entry, "phases": phases})

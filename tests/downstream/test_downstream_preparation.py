@@ -151,9 +151,7 @@ def test_a_half_done_folder_is_made_again(index: Index, suite: Suite, cache: Pat
 
 @pytest.mark.parametrize("step", ["install", "fetch", "develop"])
 @pytest.mark.parametrize("error", [PreparationError("no"), KeyboardInterrupt()], ids=["error", "interrupted"])
-def test_nothing_half_done_stays(
-    index: Index, suite: Suite, cache: Path, step: str, error: BaseException
-) -> None:
+def test_nothing_half_done_stays(index: Index, suite: Suite, cache: Path, step: str, error: BaseException) -> None:
     def fail_after(real: Callable[..., None]) -> Callable[..., None]:
         def failing(*arguments: object) -> None:
             real(*arguments)

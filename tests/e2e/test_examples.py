@@ -213,7 +213,7 @@ def test_settings_come_by_fixture(probed: Probed) -> None:
     asked = {
         "test_learning": [20.0, 30.0, 3.0, 0.7],
         "test_global_aggregation": [4.0, 30.0, 3.0, 0.7],
-        "test_idempotency": [20.0, 30.0, 3.0, 0.0],
+        "test_idempotency": [20.0, 30.0, 3.0, 0.7],
     }
     for module, values in asked.items():
         given = [seen["settings"] for seen in probed.of(module) if seen["settings"]]

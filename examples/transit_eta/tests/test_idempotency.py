@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,15 +55,22 @@ def test_request_without_a_key_is_refused(client: Client) -> None:
 def test_two_connections_with_one_key_learn_once() -> None:
     settings = get_settings()
     setup = Store(connect(settings.db_path))
-    Client(Application(setup), settings.api_key).set_timetable("335E:5", 100.0)
-    barrier = threading.Barrier(2)
+    Client(Application(store=setup), settings.api_key).set_timetable("335E:5", 100.0)
+    meeting = threading.Barrier(2)
     responses: list[Response] = []
 
+    class MeetingStore(Store):
+        """After its look at the key it waits for the other's: which must not come before the answer is kept."""
+
+        def response(self, key: str) -> tuple[str, int, str] | None:
+            found = super().response(key)
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait(timeout=0.2)
+            return found
+
     def retry() -> None:
-        store = Store(connect(settings.db_path))
-        client = Client(Application(store), settings.api_key)
-        barrier.wait(timeout=10.0)
-        responses.append(client.observe("335E:5", 110.0, key="key-5"))
+        store = MeetingStore(connect(settings.db_path))
+        responses.append(Client(Application(store=store), settings.api_key).observe("335E:5", 110.0, key="key-5"))
         store.close()
 
     threads = [threading.Thread(target=retry) for _ in range(2)]
@@ -72,13 +80,13 @@ def test_two_connections_with_one_key_learn_once() -> None:
         thread.join()
     assert [response.status for response in responses] == [201, 201]
     assert responses[0] == responses[1]
-    assert Client(Application(setup), settings.api_key).eta("335E:5").body["count"] == 1
+    assert Client(Application(store=setup), settings.api_key).eta("335E:5").body["count"] == 1
     setup.close()
 
 
 def test_nothing_is_kept_when_the_response_cannot_be_kept(tmp_path: Path) -> None:
     connection = connect(str(tmp_path / "full.db"))
-    client = Client(Application(Store(connection)), key=get_settings().api_key)
+    client = Client(Application(store=Store(connection)), key=get_settings().api_key)
     client.set_timetable("335E:6", 100.0)
     connection.execute("CREATE TRIGGER full BEFORE INSERT ON responses BEGIN SELECT RAISE(ABORT, 'no space left'); END")
     with pytest.raises(sqlite3.IntegrityError, match="no space left"):

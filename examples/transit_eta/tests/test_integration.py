@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from transit_eta.api import Application
 from transit_eta.client import START, Client
+from transit_eta.config import Settings
 from transit_eta.learning import SECONDS_A_DAY
 from transit_eta.store import Store, connect
 
@@ -34,7 +35,8 @@ def test_configured_key_is_accepted(phone: Client) -> None:
 def test_any_other_key_is_refused() -> None:
     stranger = Client(Application(), key="guessed-key")
     assert stranger.get("/segments").status == 401
-    assert Client(Application(), key="").set_timetable("G4:1", 100.0).status == 401
+    keyless = Application(Settings(api_key=""))
+    assert Client(keyless, key="").set_timetable("G4:1", 100.0).status == 401
 
 
 def test_eta_is_the_timetable_before_anything_is_learned(phone: Client) -> None:
@@ -72,12 +74,12 @@ def test_malformed_observations_are_refused(phone: Client) -> None:
 def test_what_was_learned_survives_a_restart(tmp_path: Path) -> None:
     path = str(tmp_path / "transit.db")
     before = Store(connect(path))
-    phone = Client(Application(before), key="integration-key")
+    phone = Client(Application(store=before), key="integration-key")
     phone.set_timetable("G4:6", 100.0)
     phone.observe("G4:6", 140.0)
     eta = phone.eta("G4:6")
     before.close()
     after = Store(connect(path))
-    assert Client(Application(after), key="integration-key").eta("G4:6") == eta
+    assert Client(Application(store=after), key="integration-key").eta("G4:6") == eta
     assert eta.body["count"] == 1
     after.close()

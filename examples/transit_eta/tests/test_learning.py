@@ -70,6 +70,7 @@ def test_timetable_and_history_count_alike_at_n0_observations() -> None:
     learned = learned_from(settings, *[140.0] * 20)
     assert shrinkage(learned.count, settings.n0) == pytest.approx(0.5)
     assert estimate(learned, 100.0, settings) == pytest.approx(120.0)
+    assert estimate(Learned(count=20, mean=110.0, recent=150.0), 100.0, settings) == pytest.approx(125.0)
     assert estimate(Learned(), 100.0, Settings(n0=0.0)) == 100.0
 
 
@@ -93,6 +94,7 @@ def test_history_without_deviation_still_shows_an_outlier() -> None:
     learned = learned_from(settings, *[100.0] * MINIMUM_HISTORY)
     assert learned.deviation == 0.0
     assert learn(learned, observation(100.0 + 3.1 * DEVIATION_FLOOR_SECONDS), settings)[1] == OUTLIER
+    assert learn(learned, observation(100.0 - 3.1 * DEVIATION_FLOOR_SECONDS), settings)[1] == OUTLIER
     assert learn(learned, observation(100.0 + 2.9 * DEVIATION_FLOOR_SECONDS), settings)[1] is None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from transit_eta.config import get_settings
+from transit_eta.config import Settings, get_settings
 from transit_eta.learning import SECONDS_A_DAY, Learned, Observation, estimate, learn, shrinkage
 from transit_eta.lifespan import get_store, startup_time
 from transit_eta.store import Store
@@ -39,10 +39,10 @@ class RequestError(Exception):
 
 
 class Application:
-    """The service with the process's settings, on the process's store or another one."""
+    """The service, with the process's settings and on the process's store unless others are given."""
 
-    def __init__(self, store: Store | None = None) -> None:
-        self._settings = get_settings()
+    def __init__(self, settings: Settings | None = None, store: Store | None = None) -> None:
+        self._settings = settings or get_settings()
         self._store = store or get_store()
         self._started_at = startup_time()
 

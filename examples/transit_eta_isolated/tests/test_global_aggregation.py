@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from isolane.pytest_plugin.fixtures import SettingsFactory
 from transit_eta.client import Client
 from transit_eta.config import Settings
 from transit_eta.learning import DEVIATION_FLOOR_SECONDS, MINIMUM_HISTORY
 
 
 @pytest.fixture
-def settings(settings_factory: SettingsFactory, sqlite_file: Path) -> Settings:
+def settings(settings_factory: Callable[..., Settings], sqlite_file: Path) -> Settings:
     """With a timetable worth only four observations, a few devices are enough to see an effect."""
     return settings_factory(Settings, api_key="aggregation-key", db_path=str(sqlite_file), n0=4.0)
 

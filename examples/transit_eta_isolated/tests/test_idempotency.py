@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from pathlib import Path
+from contextlib import suppress
 
 import pytest
-from isolane.pytest_plugin.fixtures import SettingsFactory
 from transit_eta.api import Application, Response
 from transit_eta.client import START, Client
 from transit_eta.config import Settings
 from transit_eta.store import Store, connect
-
-
-@pytest.fixture
-def settings(settings_factory: SettingsFactory, sqlite_file: Path) -> Settings:
-    """A database that two connections can open; how well a bus was matched to the road is not our subject."""
-    return settings_factory(Settings, api_key="idempotency-key", db_path=str(sqlite_file), mapmatch_min_conf=0.0)
 
 
 def test_replay_returns_the_first_response(client: Client) -> None:
@@ -52,14 +45,21 @@ def test_request_without_a_key_is_refused(client: Client) -> None:
 def test_two_connections_with_one_key_learn_once(settings: Settings) -> None:
     setup = Store(connect(settings.db_path))
     Client(Application(settings, setup), settings.api_key).set_timetable("335E:5", 100.0)
-    barrier = threading.Barrier(2)
+    meeting = threading.Barrier(2)
     responses: list[Response] = []
 
+    class MeetingStore(Store):
+        """After its look at the key it waits for the other's: which must not come before the answer is kept."""
+
+        def response(self, key: str) -> tuple[str, int, str] | None:
+            found = super().response(key)
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait(timeout=0.2)
+            return found
+
     def retry() -> None:
-        store = Store(connect(settings.db_path))
-        client = Client(Application(settings, store), settings.api_key)
-        barrier.wait(timeout=10.0)
-        responses.append(client.observe("335E:5", 110.0, key="key-5"))
+        store = MeetingStore(connect(settings.db_path))
+        responses.append(Client(Application(settings, store), settings.api_key).observe("335E:5", 110.0, key="key-5"))
         store.close()
 
     threads = [threading.Thread(target=retry) for _ in range(2)]

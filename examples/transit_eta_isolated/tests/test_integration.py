@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from isolane.pytest_plugin.fixtures import CacheClearing, IsolatedEnvironment
+from transit_eta.api import Application
 from transit_eta.client import START, Client
+from transit_eta.config import Settings
 from transit_eta.learning import SECONDS_A_DAY
 from transit_eta.lifespan import application, shutdown
+from transit_eta.store import Store
+
+from isolane.process_state.env import IsolatedEnvironment
 
 
 @pytest.fixture(autouse=True)
-def _deployment(isolated_environment: IsolatedEnvironment, sqlite_file: Path, cache_clearing: CacheClearing) -> None:
+def _deployment(isolated_environment: IsolatedEnvironment, sqlite_file: Path, cache_clearing: object) -> None:
     isolated_environment.set("BMTC_API_KEY", "integration-key")
     isolated_environment.set("BMTC_DB_PATH", str(sqlite_file))
 
@@ -31,10 +37,11 @@ def test_configured_key_is_accepted(phone: Client) -> None:
     assert phone.get("/segments").status == 200
 
 
-def test_any_other_key_is_refused() -> None:
+def test_any_other_key_is_refused(settings_factory: Callable[..., Settings], sqlite_memory: sqlite3.Connection) -> None:
     stranger = Client(application(), key="guessed-key")
     assert stranger.get("/segments").status == 401
-    assert Client(application(), key="").set_timetable("G4:1", 100.0).status == 401
+    keyless = Application(settings_factory(Settings, api_key=""), Store(sqlite_memory))
+    assert Client(keyless, key="").set_timetable("G4:1", 100.0).status == 401
 
 
 def test_eta_is_the_timetable_before_anything_is_learned(phone: Client) -> None:

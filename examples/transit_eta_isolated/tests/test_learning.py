@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import statistics
+from collections.abc import Callable
 
 import pytest
-from isolane.pytest_plugin.fixtures import SettingsFactory
 from transit_eta.client import START
 from transit_eta.config import Settings
 from transit_eta.learning import (
@@ -27,7 +27,7 @@ from transit_eta.store import Store
 
 
 @pytest.fixture
-def settings(settings_factory: SettingsFactory) -> Settings:
+def settings(settings_factory: Callable[..., Settings]) -> Settings:
     return settings_factory(Settings)
 
 
@@ -72,11 +72,12 @@ def test_recent_mean_forgets_by_half_lives(settings: Settings) -> None:
 
 
 def test_timetable_and_history_count_alike_at_n0_observations(
-    settings: Settings, settings_factory: SettingsFactory
+    settings: Settings, settings_factory: Callable[..., Settings]
 ) -> None:
     learned = learned_from(settings, *[140.0] * 20)
     assert shrinkage(learned.count, settings.n0) == pytest.approx(0.5)
     assert estimate(learned, 100.0, settings) == pytest.approx(120.0)
+    assert estimate(Learned(count=20, mean=110.0, recent=150.0), 100.0, settings) == pytest.approx(125.0)
     assert estimate(Learned(), 100.0, settings_factory(Settings, n0=0.0)) == 100.0
 
 
@@ -85,7 +86,7 @@ def test_observation_that_was_hardly_matched_to_the_road_is_not_learned_from(set
     assert learn(Learned(), observation(110.0, confidence=0.7), settings)[0].count == 1
 
 
-def test_outlier_is_further_away_than_outlier_sigma_deviations(settings_factory: SettingsFactory) -> None:
+def test_outlier_is_further_away_than_outlier_sigma_deviations(settings_factory: Callable[..., Settings]) -> None:
     history = (80.0, 120.0) * (MINIMUM_HISTORY // 2)
     strict, lenient = (settings_factory(Settings, outlier_sigma=sigma) for sigma in (2.0, 3.0))
     learned = learned_from(strict, *history)
@@ -98,6 +99,7 @@ def test_history_without_deviation_still_shows_an_outlier(settings: Settings) ->
     learned = learned_from(settings, *[100.0] * MINIMUM_HISTORY)
     assert learned.deviation == 0.0
     assert learn(learned, observation(100.0 + 3.1 * DEVIATION_FLOOR_SECONDS), settings)[1] == OUTLIER
+    assert learn(learned, observation(100.0 - 3.1 * DEVIATION_FLOOR_SECONDS), settings)[1] == OUTLIER
     assert learn(learned, observation(100.0 + 2.9 * DEVIATION_FLOOR_SECONDS), settings)[1] is None
 
 

@@ -88,14 +88,12 @@ def _environment(plan: RunPlan, directory: Path, overlay: Path) -> dict[str, str
             part for part in (environment.get("PYTEST_ADDOPTS"), f"-o cache_dir='{directory / 'cache'}'") if part
         ),
         "PYTEST_PLUGINS": environment.get("PYTEST_PLUGINS"),
-        # A run's number of workers comes from its plan alone; 1 also overrules a -n in the ini file.
-        "PYTEST_WORKERS": None if plan.workers else "1",
     }
     if environment.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         plugins = [*(["xdist.plugin"] if plan.workers else []), "isolane.pytest_plugin.plugin"]
         changed["PYTEST_PLUGINS"] = ",".join([*filter(None, [changed["PYTEST_PLUGINS"]]), *plugins])
     restore = {name: environment.get(name) for name in changed}
-    for name in ("PYTEST_WORKERS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         environment.pop(name, None)
     environment.update({name: value for name, value in changed.items() if value is not None})
     # The project's own coverage data is not overwritten by runs that are not about coverage.
@@ -103,6 +101,7 @@ def _environment(plan: RunPlan, directory: Path, overlay: Path) -> dict[str, str
     environment[HANDOVER_VARIABLE] = Handover(
         run_directory=str(directory),
         label=plan.label,
+        workers=plan.workers,
         seed=plan.seed,
         order=str(plan.order) if plan.order else None,
         parent=os.getpid(),

@@ -15,7 +15,8 @@ class RunPlan:
     """One pytest run in a project, with the project's own interpreter.
 
     arguments: pytest's arguments. label: what the run is for. workers: 0 runs in one process. dist: how tests are
-    grouped for workers; None leaves it to the project's own configuration. seed: shuffle the tests by it. order: run exactly these node ids, in this order.
+    grouped for workers; None leaves it to the project's own configuration. seed: shuffle the tests by it. order: run
+    exactly these node ids, in this order.
     stall_seconds: how long nothing may happen before the run is taken for hung. environment: added to the
     process's own.
     """
@@ -42,6 +43,8 @@ class Handover:
 
     run_directory: str
     label: str
+    workers: int = 0
+    """The plan's: PYTEST_WORKERS and the ini file have no say in it."""
     seed: int | None = None
     order: str | None = None
     parent: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from isolane.noxkit.axes import SERIAL, split_leading_number
 from isolane.noxkit.lane import COVERAGE_DATA, Lane
@@ -61,7 +62,7 @@ def _run_coverage(lane: Lane) -> None:
             shutil.rmtree(other)
     ours.mkdir(parents=True, exist_ok=True)
     lane.pytest(under=("coverage", "run", "--parallel-mode"))
-    lane.programs.run("isolane", "combine", ours, "--data-file", ".coverage", "--keep")
+    lane.programs.run("isolane", "combine", ours.relative_to(Path.cwd()), "--data-file", ".coverage", "--keep")
 
 
 def _require_subprocess_patch(lane: Lane) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from isolane.model.errors import UsageError
 from isolane.process_state.base import RestoreError
 from isolane.process_state.kinds import KINDS, check_names, make_kinds
 from isolane.process_state.ownership import StateStack
@@ -28,6 +29,7 @@ _stack_of = pytest.StashKey[StateStack]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the kinds that ``isolane_restore`` asks for."""
+    # Not at the top: pytest wants to be the one who imports a plugin, to rewrite its assertions.
     from isolane.pytest_plugin.fixtures import cache_references
 
     kinds = make_kinds(config.getini("isolane_restore"), cache_references(config))
@@ -106,16 +108,20 @@ def _kept_by(item: pytest.Item) -> set[str]:
     kept: set[str] = set()
     for mark in item.iter_markers("isolane_keep"):
         kept.update(mark.args or KINDS)
-    if kept:
+    try:
         check_names(sorted(kept))
+    except UsageError as error:
+        pytest.fail(f"isolane_keep: {error}", pytrace=False)
     return kept
 
 
 def _tell(failures: list[Exception]) -> None:
-    """Warn of what cannot be had back; raise what a clearing function raised."""
+    """Warn of what cannot be had back; fail for a cache that does not exist, or could not be cleared."""
     for failure in failures:
         if isinstance(failure, RestoreError):
             warnings.warn(pytest.PytestWarning(f"isolane: {failure}"), stacklevel=2)
     for failure in failures:
+        if isinstance(failure, UsageError):
+            pytest.fail(f"isolane_clear_caches: {failure}", pytrace=False)
         if not isinstance(failure, RestoreError):
             raise failure

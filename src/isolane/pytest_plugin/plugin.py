@@ -28,7 +28,7 @@ def pytest_load_initial_conftests(
 ) -> Generator[None, Any, Any]:
     """Decide on workers before any other plugin has looked at the arguments."""
     handover = early_config.stash[_handover_key] = _take_handover()
-    early_config.stash[_choice_key] = apply_worker_choice(early_config, parser, args, compared=handover is not None)
+    early_config.stash[_choice_key] = apply_worker_choice(early_config, parser, args, handover)
     return (yield)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from isolane.coordination.processors import available_processors
 from isolane.model.errors import UsageError
+from isolane.model.plan import Handover
 from isolane.planning.workers import DEFAULT_DIST, VARIABLE, choose_workers
 
 IN_WORKER = "PYTEST_XDIST_WORKER"
@@ -30,10 +31,13 @@ class Choice:
     added: tuple[str, ...] = ()
 
 
-def apply_worker_choice(config: pytest.Config, parser: pytest.Parser, args: list[str], *, compared: bool) -> Choice:
+def apply_worker_choice(
+    config: pytest.Config, parser: pytest.Parser, args: list[str], handover: Handover | None
+) -> Choice:
     """Put ``-n`` and ``--dist`` into ``args`` where the environment, or our default, asks for them.
 
-    compared: the run belongs to a verb that compares runs, so no other plugin may draw an order.
+    handover: from the engine that started this run, if one did; then its number of workers counts, and no other
+    plugin may draw an order.
 
     Done before any other plugin has looked: pytest-cov decides by the parsed arguments whether a run is
     distributed. Raises :class:`pytest.UsageError` for a bad PYTEST_WORKERS.
@@ -49,7 +53,7 @@ def apply_worker_choice(config: pytest.Config, parser: pytest.Parser, args: list
     try:
         choice = choose_workers(
             typed=typed_workers,
-            environment=os.environ.get(VARIABLE),
+            environment=os.environ.get(VARIABLE) if handover is None else str(handover.workers or 1),
             configured=getattr(known, "numprocesses", None),
             available=available_processors(),
         )
@@ -73,7 +77,7 @@ def apply_worker_choice(config: pytest.Config, parser: pytest.Parser, args: list
     if workers and not _dist_given(known):
         added += ["--dist", DEFAULT_DIST]
         dist_reason = "default"
-    if compared and config.pluginmanager.hasplugin("randomly"):
+    if handover is not None and config.pluginmanager.hasplugin("randomly"):
         added += [argument for argument in FIXED_ORDER if argument not in config.invocation_params.args]
     if added:
         # Behind what the ini file says, before what was typed: the last one wins.

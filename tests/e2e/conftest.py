@@ -1,0 +1,134 @@
+"""A throw-away project, and isolane and pytest run in it as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from isolane.history.runs import RunSummary, summaries
+
+QUICK = "-p no:hypothesispytest -p no:randomly -p no:cacheprovider"
+"""Keeps what the nested suites do not need out of their start."""
+
+
+@dataclass
+class Ended:
+    """A process that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Project:
+    """A folder with a suite in it."""
+
+    path: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def write(self, files: Mapping[str, str]) -> Project:
+        for name, text in files.items():
+            target = self.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(dedent(text), encoding="utf-8")
+        return self
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", *words]
+
+    def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*words),
+            cwd=self.path,
+            env=self.environment | more.pop("env", {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **more,
+        )
+
+    def _run(self, words: tuple[str, ...], env: Mapping[str, str]) -> Ended:
+        with self.start(*words, env=dict(env)) as process:
+            out, err = process.communicate(timeout=100)
+        return Ended(process.returncode, out, err)
+
+    def pytest(self, *arguments: str, **env: str) -> Ended:
+        return self._run(("pytest", *arguments), env)
+
+    def isolane(self, *arguments: str, **env: str) -> Ended:
+        return self._run(("isolane", *arguments), env)
+
+    def runs(self) -> list[RunSummary]:
+        return summaries(self.path)
+
+
+def clean_environment() -> dict[str, str]:
+    """What a person's shell would have: nothing of the run that this test is part of."""
+    ours = ("PYTEST_", "ISOLANE_", "GITHUB_", "COVERAGE_FILE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {"PYTEST_ADDOPTS": QUICK}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project; ``write`` gives it files."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    # A suite of its own, wherever the temporary directory is.
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    return Project(folder, clean_environment())
+
+
+@pytest.fixture
+def bare_environment() -> Callable[[], dict[str, str]]:
+    """The environment for processes that are not of a project."""
+    return clean_environment
+
+
+@pytest.fixture(scope="session")
+def other_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An interpreter that has pytest, and neither isolane nor xdist: packages are linked, nothing is downloaded."""
+    import importlib.metadata as metadata
+    import sysconfig
+    import venv
+
+    home = tmp_path_factory.mktemp("other") / "venv"
+    venv.create(home, symlinks=True, with_pip=False)
+    target = Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
+    wanted, done = ["pytest"], set()
+    while wanted:
+        name = wanted.pop()
+        if name in done:
+            continue
+        done.add(name)
+        distribution = metadata.distribution(name)
+        for file in distribution.files or ():
+            top = file.parts[0]
+            source = Path(str(distribution.locate_file(top)))
+            if top != ".." and source.exists() and not (target / top).exists():
+                (target / top).symlink_to(source)
+        for requirement in distribution.requires or ():
+            if "extra ==" not in requirement and ("python_version" not in requirement or sys.version_info < (3, 11)):
+                needed = requirement.split(";")[0].strip()
+                bare = "".join(c if c.isalnum() or c in "-_." else " " for c in needed).split()[0]
+                if "sys_platform" not in requirement:
+                    wanted.append(bare)
+    return str(home / "bin" / "python")

@@ -1,0 +1,242 @@
+"""``isolane prove`` on suites whose verdict is known."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+
+import pytest
+
+CLEAN = {
+    "test_one.py": "import pytest\ndef test_a(): pass\ndef test_b(): pass\n@pytest.mark.skip(reason='not here')\ndef test_c(): pass\n",
+    "test_two.py": "import pytest\ndef test_d(): pass\n@pytest.mark.xfail(reason='known')\ndef test_e(): assert 0\n",
+}
+TOGETHER = {
+    "state.py": "value = []\n",
+    "test_a_polluter.py": "import state\ndef test_pollute(): state.value.append(1)\n",
+    "test_b_victim.py": "import state\ndef test_victim(): assert not state.value\ndef test_bystander(): pass\n",
+}
+ALONE = {
+    "state.py": "value = []\n",
+    "test_a_setter.py": "import state\ndef test_set(): state.value.append(1)\n",
+    "test_b_brittle.py": "import state\ndef test_brittle(): assert state.value\n",
+}
+FAST = ("--workers", "2", "--seeds", "1")
+
+
+def prove(project, *arguments, **env):
+    ended = project.isolane("prove", *FAST, "--json", *arguments, **env)
+    return ended, ended.data
+
+
+def test_a_clean_suite_is_proven(project):
+    ended, proof = prove(project.write(CLEAN))
+    assert ended.code == 0, ended.text
+    assert proof["verdict"] == "proven"
+    assert proof["tests"] == {"total": 5, "passed": 3, "skipped": 1, "xfailed": 1}
+    assert proof["differences"] == proof["flaky"] == proof["failures"] == []
+    assert [(one["kind"], one["workers"], one["seed"], one["module"]) for one in proof["phases"]] == [
+        ("serial", 0, None, None),
+        ("serial", 0, None, None),
+        ("module alone", 0, None, "test_one.py"),
+        ("module alone", 0, None, "test_two.py"),
+        ("parallel", 2, None, None),
+        ("shuffled", 0, 1, None),
+    ]
+    assert json.loads((project.path / "reports/proof.json").read_text()) == proof
+    assert (project.path / "reports/proof.md").read_text().startswith("# Proven: ")
+    assert "| 2 | loadscope | 5 |" in (project.path / "reports/ci_timings.md").read_text()
+
+
+def test_what_passes_alone_and_fails_together_is_found(project):
+    ended, proof = prove(project.write(TOGETHER))
+    assert ended.code == 1
+    assert proof["verdict"] == "not proven"
+    alone = [one for one in proof["differences"] if one["phase"].startswith("alone")]
+    assert [one["node_id"] for one in alone] == ["test_b_victim.py::test_victim"]
+    assert alone[0]["expected"] == {"outcome": "failed", "detail": "AssertionError"}
+    assert alone[0]["found"]["outcome"] == "passed"
+    assert {one["node_id"] for one in proof["differences"]} == {"test_b_victim.py::test_victim"}
+
+
+def test_what_needs_another_module_is_found(project):
+    _, proof = prove(project.write(ALONE))
+    assert proof["verdict"] == "not proven"
+    alone = [one for one in proof["differences"] if one["phase"] == "alone: test_b_brittle.py"]
+    assert [(one["node_id"], one["expected"]["outcome"], one["found"]["outcome"]) for one in alone] == [
+        ("test_b_brittle.py::test_brittle", "passed", "failed")
+    ]
+
+
+@pytest.mark.parametrize("suite", [TOGETHER, ALONE], ids=["together", "alone"])
+def test_each_printed_command_shows_its_difference(project, suite):
+    """Run as a person would: in a shell, from another directory."""
+    _, proof = prove(project.write(suite), "--seeds", "1,2,3")
+    assert proof["differences"]
+    for command in {one["command"] for one in proof["differences"]}:
+        ended = subprocess.run(
+            f"{command} -rA", shell=True, cwd="/", env=project.environment, capture_output=True, text=True, check=False
+        )
+        lines = set(ended.stdout.splitlines())
+        for one in proof["differences"]:
+            if one["command"] == command:
+                assert one["shown_again"]
+                word = "PASSED" if one["found"]["outcome"] == "passed" else "FAILED"
+                assert any(line.startswith(f"{word} {one['node_id']}") for line in lines), (command, ended.stdout)
+
+
+def test_a_suite_that_fails_the_same_way_everywhere_is_proven_and_its_failures_are_told(project):
+    project.write(CLEAN | {"test_three.py": "def test_broken(): raise ValueError('no')\n"})
+    ended, proof = prove(project)
+    assert (ended.code, proof["verdict"]) == (0, "proven")
+    assert [(one["node_id"], one["detail"], one["message"]) for one in proof["failures"]] == [
+        ("test_three.py::test_broken", "ValueError", "ValueError: no")
+    ]
+    text = project.isolane("prove", *FAST).out
+    assert "1 test fails in the serial run:\n  test_three.py::test_broken: failed (ValueError)" in text
+
+
+def test_failing_with_another_exception_is_a_difference(project):
+    project.write(
+        TOGETHER
+        | {"test_b_victim.py": "import state\ndef test_victim():\n    raise KeyError if state.value else ValueError\n"}
+    )
+    _, proof = prove(project)
+    assert proof["verdict"] == "not proven"
+    assert {(one["expected"]["detail"], one["found"]["detail"]) for one in proof["differences"]} == {
+        ("KeyError", "ValueError")
+    }
+
+
+def test_a_serial_run_that_differs_from_itself_is_inconclusive(project):
+    project.write(
+        CLEAN
+        | {
+            "test_flaky.py": """
+            from pathlib import Path
+
+            def test_every_other_run():
+                mark = Path(__file__).with_name("mark")
+                if mark.exists():
+                    mark.unlink()
+                    assert False
+                mark.touch()
+            """
+        }
+    )
+    ended, proof = prove(project)
+    assert ended.code == 1
+    assert proof["verdict"] == "inconclusive"
+    assert [one["node_id"] for one in proof["flaky"]] == ["test_flaky.py::test_every_other_run"]
+    assert len(proof["phases"]) == 2
+
+
+def test_what_only_fails_in_parallel_is_not_proven(project):
+    """Two modules meet at a barrier of files: no order of one process can show what they see."""
+    body = """
+        import os, time
+        from pathlib import Path
+
+        def test_alone_in_the_house(tmp_path_factory):
+            house = Path(__file__).parent / "house"
+            house.mkdir(exist_ok=True)
+            (house / "{me}").touch()
+            try:
+                deadline = time.monotonic() + (20 if "PYTEST_XDIST_WORKER" in os.environ else 0)
+                while time.monotonic() < deadline and not (house / "{other}").exists():
+                    time.sleep(0.005)
+                assert not (house / "{other}").exists()
+            finally:
+                if "PYTEST_XDIST_WORKER" not in os.environ:
+                    (house / "{me}").unlink()
+    """
+    project.write({"test_x.py": body.format(me="x", other="y"), "test_y.py": body.format(me="y", other="x")})
+    project.write({"conftest.py": """
+        import shutil
+        from pathlib import Path
+        def pytest_configure(config):
+            if not hasattr(config, "workerinput"):
+                shutil.rmtree(Path(__file__).parent / "house", ignore_errors=True)
+    """})
+    ended, proof = prove(project)
+    assert ended.code == 1
+    assert proof["verdict"] == "not proven"
+    found = {(one["node_id"], one["phase"], one["nature"], one["shown_again"]) for one in proof["differences"]}
+    assert found == {
+        ("test_x.py::test_alone_in_the_house", "parallel, 2 workers", "only in parallel", True),
+        ("test_y.py::test_alone_in_the_house", "parallel, 2 workers", "only in parallel", True),
+    }
+    commands = {one["command"] for one in proof["differences"]}
+    assert len(commands) == 1
+    assert "-n 2 --dist loadscope" in commands.pop()
+
+
+def test_arguments_reach_pytest_and_paths_give_way_to_the_module(project):
+    project.write({f"tests/unit/{name}": text for name, text in CLEAN.items()} | {"tests/other/test_x.py": "assert 0\n"})
+    ended, proof = prove(project, "--", "tests/unit", "-k", "test_a or test_d or tests")
+    assert ended.code == 0, ended.text
+    assert proof["arguments"] == ["tests/unit", "-k", "test_a or test_d or tests"]
+    assert [one["module"] for one in proof["phases"] if one["module"]] == [
+        "tests/unit/test_one.py",
+        "tests/unit/test_two.py",
+    ]
+
+
+def test_the_ini_file_is_the_one_place_of_settings(project):
+    project.write(CLEAN | {"pytest.ini": "[pytest]\nisolane_workers = 1\nisolane_seeds = 7,8\nisolane_reports = out\n"})
+    ended = project.isolane("prove", "--json")
+    assert ended.code == 0, ended.text
+    assert [(one["workers"], one["seed"]) for one in ended.data["phases"][4:]] == [(1, None), (0, 7), (0, 8)]
+    assert (project.path / "out/proof.json").is_file()
+
+
+def test_plugins_that_order_tests_or_split_runs_do_not_disturb_the_comparison(project):
+    """With pytest-randomly active, and ``-n`` and ``-x`` in the ini file, the runs are still those of the plan."""
+    project.write(TOGETHER | {"pytest.ini": "[pytest]\naddopts = -n 2 -x -p randomly\n"})
+    _, proof = prove(project, PYTEST_ADDOPTS="")
+    assert proof["tests"] == {"total": 3, "passed": 2, "failed": 1}
+    assert "-n 0" in proof["baseline_command"]
+    assert "--randomly-dont-reorganize" in proof["baseline_command"]
+    assert {one["node_id"] for one in proof["differences"]} == {"test_b_victim.py::test_victim"}
+
+
+def test_the_tests_see_the_environment_they_would_see_without_isolane(project):
+    project.write(
+        {
+            "test_env.py": """
+            import os
+            def test_env():
+                assert os.environ["PYTHONPATH"] == "mine"
+                assert os.environ["PYTEST_ADDOPTS"] == "-p no:randomly"
+                assert os.environ["PYTEST_WORKERS"] == "auto"
+                assert "PYTEST_PLUGINS" not in os.environ
+                assert "ISOLANE_RUN" not in os.environ
+            """
+        }
+    )
+    ended, proof = prove(project, PYTHONPATH="mine", PYTEST_ADDOPTS="-p no:randomly", PYTEST_WORKERS="auto")
+    assert ended.code == 0, ended.text
+    assert proof["failures"] == []
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(project):
+    ended = project.write(CLEAN).isolane("prove", *FAST)
+    lines = ended.err.splitlines()
+    assert lines[0].startswith("[ 1] serial: 5 tests, ")
+    assert len(lines) == 6
+    assert "\x1b" not in ended.text
+
+
+def test_the_project_needs_neither_isolane_nor_xdist(project, other_python):
+    """The project's own interpreter has pytest and nothing else; isolane and xdist come along for the run."""
+    ended, proof = prove(project.write(TOGETHER), "--python", other_python, PYTEST_ADDOPTS="")
+    assert ended.code == 1, ended.text
+    assert proof["python"] == other_python
+    assert {one["node_id"] for one in proof["differences"]} == {"test_b_victim.py::test_victim"}
+    kinds = {shlex.split(one["command"])[0] for one in proof["differences"]}
+    assert kinds == {"cd", "isolane"}
+    for command in {one["command"] for one in proof["differences"] if one["command"].startswith("isolane")}:
+        rest = shlex.split(command)[1:]
+        again = project.isolane(*rest, PYTEST_ADDOPTS="-rA")
+        assert "PASSED test_b_victim.py::test_victim" in again.out, again.text

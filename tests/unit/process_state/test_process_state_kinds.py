@@ -1,0 +1,47 @@
+"""All kinds are known by name, and each can do what a kind can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import isolane.process_state
+from isolane.model.errors import UsageError
+from isolane.model.state import Change
+from isolane.process_state.kinds import KINDS, check_names, make_kinds
+
+ROOM = Path(isolane.process_state.__file__).parent
+NO_KINDS = {"__init__", "base", "kinds", "ownership", "sequences", "settings"}
+
+
+def test_every_file_of_the_room_is_a_kind_in_the_list() -> None:
+    listed = {make().__class__.__module__.rpartition(".")[2] for make in KINDS.values()}
+    assert listed == {path.stem for path in ROOM.glob("*.py")} - NO_KINDS
+
+
+def test_kinds_are_made_by_name_in_the_order_of_the_list() -> None:
+    assert [kind.name for kind in make_kinds(["logging", "env"])] == ["env", "logging"]
+    assert [kind.name for kind in make_kinds()] == list(KINDS)
+    assert make_kinds([]) == ()
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"no kind of state 'environment'\. The kinds are env, cwd"):
+        make_kinds(["env", "environment"])
+    check_names(list(KINDS))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_where_nothing_happened_nothing_differs_and_nothing_is_touched(name: str) -> None:
+    (kind,) = make_kinds([name])
+    before = kind.snapshot()
+    after = kind.snapshot()
+    assert kind.diff(before, after) == []
+    assert kind.rebase(before, before, after) == before
+    kind.restore(before)
+    assert kind.diff(before, kind.snapshot()) == []
+
+
+def test_a_change_reads_as_a_line() -> None:
+    assert str(Change("cwd", "directory", "a", None)) == "cwd directory: 'a' → None"
