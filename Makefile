@@ -15,19 +15,20 @@ NOX = $(BIN)/python -m nox
 # What stands in ARGS goes to pytest, or says how often and in which order: make stress ARGS=10.
 TYPED = $(if $(ARGS),-- $(ARGS))
 
-# The suites that are run here must not see that a make is around them.
-unexport MAKEFLAGS MFLAGS PROJECT PYTHON ARGS
+# The suites that are run here must not see that a make is around them; MAKELEVEL cannot be unexported.
+unexport MAKEFLAGS MFLAGS MAKEOVERRIDES VENV SETUP_PYTHON PROJECT PYTHON ARGS
+UNSEEN := unset MAKELEVEL;
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # --- The environment ----------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(READY) ## Make $(VENV), with nox, uv and isolane in it; nothing to do where nothing has changed
+setup: $(READY) ## Make .venv, with nox, uv and isolane in it; nothing to do where nothing has changed
 
 $(READY): requirements/uv.txt requirements/dev.txt pyproject.toml
 	$(ALWAYS)@$(SETUP_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "isolane needs Python 3.10 or newer; name one: make SETUP_PYTHON=python3.12" >&2; exit 1; }
@@ -63,26 +64,26 @@ prove: proof ## Prove the bundled examples; PROJECT=path [PYTHON=its/venv/python
 	$(if $(filter 0,$(shell cat $(VERDICT) 2>/dev/null; rm -f $(VERDICT))),,@exit 1)
 
 proof: $(READY)
-	$(ALWAYS)@unset MAKELEVEL; $(PROOF); code=$$?; echo $$code > $(VERDICT); test $$code -le 1 || exit $$code
+	$(ALWAYS)@$(UNSEEN) $(PROOF); code=$$?; echo $$code > $(VERDICT); test $$code -le 1 || exit $$code
 
 # --- The project's own tests --------------------------------------------------------------------------------------
 
 .PHONY: test pytest pytest-parallel
 test: $(READY) ## Run all tests, in parallel
-	@PYTEST_WORKERS=$${PYTEST_WORKERS:-auto} $(BIN)/python -m pytest $(ARGS)
+	@$(UNSEEN) PYTEST_WORKERS=$${PYTEST_WORKERS:-auto} $(BIN)/python -m pytest $(ARGS)
 
 pytest: $(READY) ## Run all tests in one process; PYTEST_WORKERS=auto make pytest is parallel
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(UNSEEN) $(BIN)/python -m pytest $(ARGS)
 
 pytest-parallel: $(READY) ## Run all tests over every core, or over PYTEST_WORKERS=N workers
-	@PYTEST_WORKERS=$${PYTEST_WORKERS:-auto} $(BIN)/python -m pytest $(ARGS)
+	@$(UNSEEN) PYTEST_WORKERS=$${PYTEST_WORKERS:-auto} $(BIN)/python -m pytest $(ARGS)
 
 # --- One target a nox session -------------------------------------------------------------------------------------
 
 SESSIONS := serial parallel stress random-order coverage-combine bench tests lint types docs downstream lock
 .PHONY: $(SESSIONS)
 $(SESSIONS): $(READY)
-	@$(NOX) -s $@ $(TYPED)
+	@$(UNSEEN) $(NOX) -s $@ $(TYPED)
 
 serial: ## nox: the suite in one process, in its own order
 parallel: ## nox: the suite over 2 and over auto workers

@@ -24,7 +24,7 @@ def available_processors(root: Path = Path("/")) -> int:
 def _quota(root: Path) -> float | None:
     """Return the processors that the tightest control group on the way up allows, or None."""
     try:
-        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None
     quotas: list[float] = []

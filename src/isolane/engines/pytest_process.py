@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from isolane.engines.overlay import python_path
-from isolane.history.event_log import FILE_NAME, EventLogReader, EventLogWriter
-from isolane.model.errors import ExitCode
+from isolane.history.event_log import FILE_NAME, GAVE_UP, EventLogReader, EventLogWriter
+from isolane.model.errors import ExitCode, RecordError
 from isolane.model.events import Event, RunFinished, TestFinished, WorkerStopped
 from isolane.model.outcome import Category
 from isolane.model.plan import HANDOVER_VARIABLE, Handover, RunPlan
@@ -128,6 +128,9 @@ def _close(directory: Path, record: RunRecord, return_code: int, started: float,
     """Return the events that a run which did not come to its own end is missing, and add them to its log."""
     if record.end is not None:
         return []
+    lost = _recording_failure(directory)
+    if lost:
+        raise RecordError("incomplete-record", lost)
     now = time.time()
     missing: list[Event] = []
     how = _how_it_died(return_code)
@@ -163,6 +166,15 @@ def _close(directory: Path, record: RunRecord, return_code: int, started: float,
         writer.write(event)
     writer.close()
     return missing
+
+
+def _recording_failure(directory: Path) -> str:
+    """Return what the plugin said of a log that it could not write, or nothing."""
+    try:
+        output = (directory / OUTPUT_NAME).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return next((line.partition(GAVE_UP)[2].lstrip(": ") for line in output.splitlines() if GAVE_UP in line), "")
 
 
 def _how_it_died(return_code: int) -> str:

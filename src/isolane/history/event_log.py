@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +14,12 @@ FILE_NAME = "events.jsonl"
 _TAIL_BYTES = 65536
 
 
-class RecordingWarning(UserWarning):
-    """A run could not be recorded; the run itself goes on."""
+GAVE_UP = "isolane: this run is not recorded any further"
+"""How the line begins that a run prints whose log could not be written."""
 
 
 class EventLogWriter:
-    """Appends events to a file; the first failure is a warning, after it nothing is written any more.
+    """Appends events to a file; after the first failure nothing is written any more, and ``failure`` says why.
 
     Every event is one ``write`` call on an unbuffered descriptor, so a process that is killed loses nothing
     that had happened. A child that a test forked writes nothing: its events are not the run's.
@@ -27,10 +27,12 @@ class EventLogWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.failure: str | None = None
         self._owner = os.getpid()
         self._descriptor = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._cut_torn_line()
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         except OSError as error:
             self._give_up(error)
@@ -55,16 +57,22 @@ class EventLogWriter:
         """Close the file; more than once does no harm."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
-            os.close(descriptor)
+            with contextlib.suppress(OSError):  # a full network disk, or a test that closed every descriptor
+                os.close(descriptor)
+
+    def _cut_torn_line(self) -> None:
+        """Drop what a writer that was killed left of its last line: the next event would be glued to it."""
+        if self.path.is_file():
+            data = self.path.read_bytes()
+            whole = data.rfind(b"\n") + 1
+            if whole < len(data):
+                os.truncate(self.path, whole)
 
     def _give_up(self, error: OSError) -> None:
         self.close()
-        warnings.warn(
-            RecordingWarning(
-                f"isolane: this run is not recorded any further: {self.path}: {error.strerror}. "
-                "Free the disk or make the directory writable, or use --isolane-record=off."
-            ),
-            stacklevel=3,
+        self.failure = (
+            f"{GAVE_UP}: {self.path}: {error.strerror}. "
+            "Free the disk or make the directory writable, or use --isolane-record=off."
         )
 
 

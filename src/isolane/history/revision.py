@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_MOST_HOPS = 5
+"""git's own limit for a symbolic reference to a symbolic reference."""
+
 
 def git_revision(directory: Path) -> str | None:
     """Return the commit id of HEAD, or None outside a git checkout."""
@@ -13,10 +16,9 @@ def git_revision(directory: Path) -> str | None:
             return _head(marker, marker)
         if marker.is_file():  # a worktree: the file names the real directory
             try:
-                target = marker.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
-                git = (place / target).resolve()
+                git = (place / _text(marker).partition("gitdir:")[2].strip()).resolve()
                 shared = git / "commondir"
-                common = (git / shared.read_text(encoding="utf-8").strip()).resolve() if shared.is_file() else git
+                common = (git / _text(shared)).resolve() if shared.is_file() else git
             except OSError:
                 return None
             return _head(git, common)
@@ -25,17 +27,26 @@ def git_revision(directory: Path) -> str | None:
 
 def _head(git: Path, common: Path) -> str | None:
     try:
-        head = (git / "HEAD").read_text(encoding="utf-8").strip()
-        if not head.startswith("ref:"):
-            return head or None
-        reference = head.partition(":")[2].strip()
-        loose = common / reference
-        if loose.is_file():
-            return loose.read_text(encoding="utf-8").strip() or None
-        for line in (common / "packed-refs").read_text(encoding="utf-8").splitlines():
-            commit, _, name = line.partition(" ")
-            if name == reference:
-                return commit
+        found = _text(git / "HEAD")
+        for _ in range(_MOST_HOPS):
+            if not found.startswith("ref:"):
+                return found or None
+            found = _reference(common, found.partition(":")[2].strip())
     except OSError:
         pass
     return None
+
+
+def _reference(common: Path, reference: str) -> str:
+    loose = common / reference
+    if loose.is_file():
+        return _text(loose)
+    for line in _text(common / "packed-refs").splitlines():
+        commit, _, name = line.partition(" ")
+        if name == reference:
+            return commit
+    return ""
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape").strip()

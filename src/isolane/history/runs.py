@@ -37,7 +37,7 @@ def runs_directory(root: Path) -> Path:
 
 
 def make_home(root: Path) -> Path:
-    """Make ``root``'s directory for isolane's own files, which git ignores, and return it; OSError where it cannot be."""
+    """Make ``root``'s directory for isolane's own files, which git ignores, and return it. Raises OSError."""
     home = root / DIRECTORY
     home.mkdir(parents=True, exist_ok=True)
     ignore = home / ".gitignore"
@@ -89,11 +89,14 @@ def prune(root: Path, keep: int = KEEP) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new, never a part. Raises OSError."""
+    """Write a file so that a reader sees the old text or the new, never a part. Raises OSError.
+
+    A lone surrogate (an undecodable file name in a failure's message) is written as its escape.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         # mkstemp makes files for the owner alone; a report is for whoever may read the directory.
         mask = os.umask(0)

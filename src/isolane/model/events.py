@@ -190,13 +190,18 @@ def encode(event: Event) -> str:
     if type(event) is TestStarted:
         return (
             f'{{"kind":"test-started","at":{event.at:.6f},"node_id":{encode_basestring_ascii(event.node_id)},'
-            f'"worker":"{event.worker}"}}'
+            f'"worker":{encode_basestring_ascii(event.worker)}}}'
         )
-    if type(event) is TestFinished and event.category is Category.PASSED and event.attempts == 1:
+    if (
+        type(event) is TestFinished
+        and event.category is Category.PASSED
+        and event.attempts == 1
+        and not (event.detail or event.message or event.location)
+    ):
         return (
             f'{{"kind":"test-finished","at":{event.at:.6f},"node_id":{encode_basestring_ascii(event.node_id)},'
-            f'"worker":"{event.worker}","category":"passed","setup":{event.setup:.6f},"call":{event.call:.6f},'
-            f'"teardown":{event.teardown:.6f}}}'
+            f'"worker":{encode_basestring_ascii(event.worker)},"category":"passed","setup":{event.setup:.6f},'
+            f'"call":{event.call:.6f},"teardown":{event.teardown:.6f}}}'
         )
     return json.dumps({"kind": event.kind, **asdict(event)}, separators=(",", ":"), default=str)
 
@@ -210,10 +215,13 @@ def decode(line: str, where: str = "the event log") -> Event:
     try:
         raw = json.loads(line)
         event_type = _KINDS[raw["kind"]]
-    except (ValueError, KeyError, TypeError) as error:
+        written_in = int(raw.get("format", 1)) if event_type is RunStarted else FORMAT
+        if event_type is TestFinished and "category" in raw:
+            raw["category"] = Category(raw["category"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise RecordError("not-an-event", f"{where} holds a line that is not an event: {line[:80]!r}.") from error
-    if event_type is RunStarted and int(raw.get("format", 1)) > FORMAT:
-        raise NewerFormatError(where, int(raw["format"]), FORMAT)
+    if written_in > FORMAT:
+        raise NewerFormatError(where, written_in, FORMAT)
     values: dict[str, Any] = {}
     for item in fields(event_type):
         if item.name in raw:
@@ -221,6 +229,4 @@ def decode(line: str, where: str = "the event log") -> Event:
             values[item.name] = tuple(value) if isinstance(value, list) else value
         elif item.default is MISSING and item.default_factory is MISSING:
             raise RecordError("not-an-event", f"{where} holds a {raw['kind']} event without {item.name!r}.")
-    if "category" in values:
-        values["category"] = Category(values["category"])
     return event_type(**values)

@@ -19,12 +19,12 @@ def module_of(node_id: str) -> str:
 
 
 def new_run_id(now: float, label: str) -> str:
-    """Return a run id that sorts by start time, tells what ran, and is unique over processes.
+    """Return a run id that sorts by start time (to the microsecond), tells what ran, and is unique over processes.
 
     now: seconds since the Unix epoch, UTC. label: short, e.g. ``serial``.
 
-    >>> new_run_id(0.0, "serial").startswith("19700101T000000-serial-")
+    >>> new_run_id(0.0, "serial").startswith("19700101T000000.000000-serial-")
     True
     """
-    stamp = datetime.fromtimestamp(now, tz=timezone.utc).strftime("%Y%m%dT%H%M%S")
+    stamp = datetime.fromtimestamp(now, tz=timezone.utc).strftime("%Y%m%dT%H%M%S.%f")
     return f"{stamp}-{label}-{secrets.token_hex(3)}"

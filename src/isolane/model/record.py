@@ -22,8 +22,9 @@ from isolane.model.outcome import Category, Outcome
 class RunRecord:
     """The fold of a run's events.
 
-    node_ids: as collected. outcomes: by node id; a test that started and never ended is ``crashed``, one whose
-    finish was seen twice ``duplicated``. sequences: for each worker the node ids in the order it ran them.
+    node_ids: as collected. outcomes: by node id; a test whose finish was seen twice is ``duplicated``, one that
+    started and never ended has none and stays in ``running``: the engine that saw the process die says what became
+    of it. sequences: for each worker the node ids in the order it ran them.
     """
 
     header: RunStarted | None = None
@@ -59,7 +60,10 @@ class RunRecord:
         self.running.pop(event.node_id, None)
         self.sequences.setdefault(event.worker, []).append(event.node_id)
         before = self.outcomes.get(event.node_id)
-        if before is None:
+        if before is not None and Category.CRASHED in (before.category, event.category):
+            # xdist may give a test that killed its worker to the next one, and the next: it crashed all the same.
+            self.outcomes[event.node_id] = Outcome(Category.CRASHED)
+        elif before is None:
             self.outcomes[event.node_id] = event.outcome
         else:
             earlier = before.detail if before.category is Category.DUPLICATED else str(before)

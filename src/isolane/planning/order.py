@@ -56,7 +56,9 @@ def selected(node_ids: Sequence[str], wanted: Sequence[str]) -> tuple[list[int],
 def _class_of(node_id: str) -> str:
     """Return the node id's class part with its module, or nothing for a function of the module.
 
-    Only what stands before a ``[`` counts: a parameter may hold ``::``.
+    Behind the module only what stands before a ``[`` counts: a parameter may hold ``::``. The module's path may
+    hold a ``[`` too.
     """
-    bare = node_id.partition("[")[0]
-    return bare.rpartition("::")[0] if bare.count("::") > 1 else ""
+    module, _, names = node_id.partition("::")
+    classes = names.partition("[")[0].rpartition("::")[0]
+    return f"{module}::{classes}" if classes else ""

@@ -54,8 +54,9 @@ def timing_rows(runs: Sequence[TimedRun]) -> list[TimingRow]:
         serial = [one for one in earlier if not one.header.workers and _alike(one, run)]
         peers = [one for one in earlier if one.header.workers == run.header.workers and _alike(one, run)][:COMPARED]
         slower = None
-        if peers:
-            share = run.end.seconds / median(one.end.seconds for one in peers)
+        usual = median(one.end.seconds for one in peers) if peers else 0.0
+        if usual:
+            share = run.end.seconds / usual
             slower = share - 1 if share > REGRESSION else None
         rows.append(TimingRow(run, serial[0].end.seconds if serial else None, slower))
     return rows

@@ -8,6 +8,7 @@ from isolane.model.errors import UsageError
 
 VARIABLE = "PYTEST_WORKERS"
 DEFAULT_DIST = "loadscope"
+_MOST_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def parse_worker_count(text: str, available: int, source: str = VARIABLE) -> int
     value = text.strip()
     if value == "auto":
         return available
-    if value.isascii() and value.isdigit() and int(value) >= 1:
+    if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS and int(value) >= 1:
         return int(value)
     raise UsageError(
         "bad-worker-count",

@@ -65,10 +65,6 @@ class StateStack:
                 failures.append(error)
         return failures
 
-    def undo_all(self) -> list[Exception]:
-        """Put back what was there before the outermost owner."""
-        return self.undo(self._frames[0].owner) if self._frames else []
-
     def _pop(self, owner: object) -> _Frame | None:
         """Take off the owner's frame, and with it those that an error left above it."""
         for position in range(len(self._frames) - 1, -1, -1):

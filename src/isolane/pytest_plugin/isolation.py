@@ -9,8 +9,7 @@ down after them. What module and session fixtures do is theirs, and stays: also 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
 
@@ -25,6 +24,7 @@ pytest_plugins = ["isolane.pytest_plugin.fixtures"]
 
 _FIXTURE = "restore_process_state"
 _stack_of = pytest.StashKey[StateStack]()
+_finish = pytest.StashKey[Callable[[], object]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,7 +42,7 @@ def restore_process_state(request: pytest.FixtureRequest) -> Iterator[None]:
     stack = request.config.stash[_stack_of]
     stack.begin(request.node, without=_kept_by(request.node))
     yield
-    _tell(stack.undo(request.node))
+    _tell(request.node, stack.undo(request.node))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -51,7 +51,10 @@ def pytest_fixture_setup(
 ) -> Generator[None, object, object]:
     """Be the first function-scoped fixture of every test; let fixtures of wider scope own what they change."""
     if isinstance(request.node, pytest.Item):
-        if fixturedef.argname != _FIXTURE:
+        if fixturedef.argname == _FIXTURE:
+            finish: Callable[[Any], None] = fixturedef.finish
+            request.config.stash[_finish] = lambda: finish(request)
+        else:
             request.getfixturevalue(_FIXTURE)
         return (yield)
     stack = request.config.stash[_stack_of]
@@ -59,7 +62,7 @@ def pytest_fixture_setup(
     try:
         value = yield
     except BaseException:
-        _tell(stack.undo(fixturedef))
+        _tell(request.node, stack.undo(fixturedef))
         raise
     stack.adopt(fixturedef)
     # Runs before the fixture's own finalizers; pytest_fixture_post_finalizer runs after them.
@@ -81,13 +84,15 @@ def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: p
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """Restore also where a fixture's teardown ended in SystemExit, at which pytest drops all teardowns left."""
+    """Restore also where a fixture's teardown ended in SystemExit.
+
+    At that, pytest drops the teardowns that are left, ours among them, and takes these fixtures for set up for ever.
+    """
     try:
         return (yield)
     finally:
-        stack = item.config.stash[_stack_of]
-        if not stack.is_empty:
-            _tell(stack.undo_all())
+        if not item.config.stash[_stack_of].is_empty:
+            item.config.stash[_finish]()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -100,7 +105,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     try:
         return (yield)
     finally:
-        _tell(stack.undo(item))
+        _tell(item, stack.undo(item))
 
 
 def _kept_by(item: pytest.Item) -> set[str]:
@@ -115,11 +120,11 @@ def _kept_by(item: pytest.Item) -> set[str]:
     return kept
 
 
-def _tell(failures: list[Exception]) -> None:
+def _tell(node: Any, failures: list[Exception]) -> None:
     """Warn of what cannot be had back; fail for a cache that does not exist, or could not be cleared."""
     for failure in failures:
         if isinstance(failure, RestoreError):
-            warnings.warn(pytest.PytestWarning(f"isolane: {failure}"), stacklevel=2)
+            node.warn(pytest.PytestWarning(f"isolane: {failure}"))
     for failure in failures:
         if isinstance(failure, UsageError):
             pytest.fail(f"isolane_clear_caches: {failure}", pytrace=False)

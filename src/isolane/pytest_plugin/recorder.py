@@ -92,6 +92,11 @@ class Recorder:
         finally:
             self._exit_code = int(session.exitstatus)
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say once that the run is not recorded: a warning could be an error to the suite, and would break it."""
+        if self.writer.failure:
+            terminalreporter.write_line(self.writer.failure, yellow=True)
+
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         """Write the end: all reporting is done."""

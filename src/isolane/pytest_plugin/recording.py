@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import time
 import uuid
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from isolane.history.event_log import EventLogWriter, RecordingWarning
+from isolane.history.event_log import EventLogWriter
 from isolane.history.revision import git_revision
 from isolane.history.runs import make_home, prune, runs_directory
 from isolane.model.identity import new_run_id
@@ -34,16 +34,8 @@ def register_recorder(
         directory = Path(handover.run_directory)
     else:
         directory = runs_directory(config.rootpath) / new_run_id(time.time(), label)
-        try:
+        with contextlib.suppress(OSError):  # the writer will say so
             make_home(config.rootpath)
-        except OSError as error:
-            warnings.warn(
-                RecordingWarning(
-                    f"isolane: this run is not recorded: {config.rootpath / '.isolane'}: {error.strerror}."
-                ),
-                stacklevel=1,
-            )
-            return
     header: dict[str, Any] = {
         "run_id": directory.name,
         "label": label,
@@ -71,6 +63,7 @@ class AfterRun:
         self._root = config.rootpath
         self._reports = config.rootpath / value_of(config, "reports")
         self._keep = number_of(config, "keep-runs") or 1
+        self._terminal: pytest.TerminalReporter | None = config.pluginmanager.getplugin("terminalreporter")
         self._parallel = bool(getattr(config.option, "tx", None))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -79,16 +72,21 @@ class AfterRun:
         result = yield
         prune(self._root, self._keep)
         if self._parallel:
+            from isolane.reports.timings_md import timing_sentence
             from isolane.usecases.timings import write_timings
 
             try:
-                write_timings(self._root, self._reports)
+                row = write_timings(self._root, self._reports)
             except OSError as error:
-                warnings.warn(
-                    RecordingWarning(f"isolane: the timings are not written: {self._reports}: {error.strerror}."),
-                    stacklevel=1,
-                )
+                self._say(f"isolane: the timings are not written: {self._reports}: {error.strerror}.")
+            else:
+                if row is not None:
+                    self._say(f"isolane: {timing_sentence(row)}")
         return result
+
+    def _say(self, line: str) -> None:
+        if self._terminal is not None:
+            self._terminal.write_line(line)
 
 
 def positional_arguments(config: pytest.Config) -> tuple[str, ...]:

@@ -14,22 +14,18 @@ _SHOWN_TESTS = 10
 
 def proof_lines(proof: Proof, width: int = 80) -> Iterator[str]:
     """Yield the lines. Readable without colour; long lists are cut, the whole is in the reports."""
-    yield f"{proof.verdict.value.upper()}: {proof.reason}."
+    yield from _wrapped(f"{proof.verdict.value.upper()}: {proof.reason}.", width)
     if proof.confidence:
-        yield from textwrap.wrap(
-            f"{proof.confidence[0].upper()}{proof.confidence[1:]}.", width, initial_indent="  ", subsequent_indent="  "
-        )
+        yield from _wrapped(f"  {proof.confidence[0].upper()}{proof.confidence[1:]}.", width)
     if proof.failures:
         yield ""
         one = len(proof.failures) == 1
         yield f"{len(proof.failures)} test{'' if one else 's'} fail{'s' if one else ''} in the serial run:"
-        yield from _cut([f"  {failure.node_id}: {failure.outcome}" for failure in proof.failures], width)
+        yield from _cut([(failure.node_id, str(failure.outcome)) for failure in proof.failures], width)
     if proof.flaky:
         yield ""
         yield "Differ between two serial runs of the same order:"
-        yield from _cut(
-            [f"  {flaky.node_id}: {flaky.outcomes[0]}, then {flaky.outcomes[1]}" for flaky in proof.flaky], width
-        )
+        yield from _cut([(one.node_id, f"{one.outcomes[0]}, then {one.outcomes[1]}") for one in proof.flaky], width)
     listed: set[str] = set()
     for command, differences in grouped(proof.differences):
         yield ""
@@ -42,7 +38,7 @@ def proof_lines(proof: Proof, width: int = 80) -> Iterator[str]:
     yield ""
     yield from _table(proof)
     for note in proof.notes:
-        yield f"Note: {note}."
+        yield from _wrapped(f"Note: {note}.", width)
 
 
 def grouped(differences: Iterable[Difference]) -> list[tuple[str, list[Difference]]]:
@@ -66,9 +62,9 @@ def shown(differences: list[Difference]) -> str:
 
 def _group(command: str, differences: list[Difference], listed: set[str], width: int) -> Iterator[str]:
     """Yield a group; tests that a group above has named already are only counted."""
-    yield f"{heading(differences)}:"
+    yield from _wrapped(f"{heading(differences)}:", width)
     new = [one for one in differences if one.node_id not in listed]
-    yield from _cut([f"  {one.node_id}: {one.expected} -> {one.found}" for one in new], width)
+    yield from _cut([(one.node_id, f"{one.expected} -> {one.found}") for one in new], width)
     known = len(differences) - len(new)
     if known:
         yield f"  {'and ' if new else ''}{known} of those above"
@@ -76,17 +72,22 @@ def _group(command: str, differences: list[Difference], listed: set[str], width:
     yield f"    {command}"
 
 
-def _cut(lines: list[str], width: int) -> Iterator[str]:
-    """Yield the first lines, each folded after its node id where it is too long for the terminal."""
-    for line in lines[:_SHOWN_TESTS]:
-        node_id, separator, rest = line.partition(": ")
-        if len(line) <= width or not separator:
+def _cut(tests: list[tuple[str, str]], width: int) -> Iterator[str]:
+    """Yield the first tests with what is said of each, folded after its node id where it is too long a line."""
+    for node_id, said in tests[:_SHOWN_TESTS]:
+        line = f"  {node_id}: {said}"
+        if len(line) <= width:
             yield line
         else:
-            yield node_id
-            yield f"      {rest}"
-    if len(lines) > _SHOWN_TESTS:
-        yield f"  … and {len(lines) - _SHOWN_TESTS} more, in the report"
+            yield f"  {node_id}"
+            yield from _wrapped(f"      {said}", width, "      ")
+    if len(tests) > _SHOWN_TESTS:
+        yield f"  … and {len(tests) - _SHOWN_TESTS} more, in the report"
+
+
+def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
+    """Return prose in lines of that width; a word that is longer (a path) stays whole."""
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _table(proof: Proof) -> Iterator[str]:

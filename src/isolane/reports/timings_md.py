@@ -18,10 +18,13 @@ _ROW = re.compile(r"^\| \d{4}-\d\d-\d\d .*\| (?P<run>[^| ]+) \|$", re.MULTILINE)
 
 
 def timings_page(rows: Sequence[TimingRow], earlier: str = "") -> str:
-    """Return the page. earlier: the page as it was; rows of runs that are no longer kept stay."""
-    lines = {row.run.header.run_id: timing_line(row) for row in rows}
-    for match in _ROW.finditer(earlier):
-        lines.setdefault(match["run"], match[0])
+    """Return the page. earlier: the page as it was.
+
+    A row that is there already stays as it is: the runs it was held against may no longer be kept.
+    """
+    lines = {match["run"]: match[0] for match in _ROW.finditer(earlier)}
+    for row in rows:
+        lines.setdefault(row.run.header.run_id, timing_line(row))
     kept = sorted(lines.values(), reverse=True)[:KEEP_ROWS]
     return "\n".join(
         [

@@ -43,7 +43,9 @@ class Checker:
     def _check_parallel(self, phase: Phase, execution: Execution, found: list[_Found]) -> list[Difference]:
         """First the worker's own sequence, in one process; what that does not show needs workers side by side."""
         settled: list[Difference] = []
-        for worker, sequence in sorted(execution.record.sequences.items()):
+        # Where records are only kept for the while, a command that reads one would be of no use afterwards.
+        sequences = {} if self._workshop.note else execution.record.sequences
+        for worker, sequence in sorted(sequences.items()):
             here = [one for one in found if one[0] in set(sequence)]
             if not here or len(sequence) < 2:
                 continue

@@ -80,6 +80,11 @@ def prove(request: ProveRequest, observer: Observer) -> Proof:
     Raises :class:`~isolane.model.errors.IsolaneError` where there is nothing to compare: no project, no pytest, no
     tests, a collection error; each with the exit code that pytest itself has for it.
     """
+    # What was typed wrong is said before the first run, not after it.
+    if request.workers:
+        parse_workers(request.workers)
+    if request.seeds:
+        parse_seeds(request.seeds)
     with open_workshop(request.project, request.python) as workshop:
         return _Prover(workshop, request, observer).prove()
 
@@ -177,8 +182,7 @@ class _Prover:
 
     def _axes(self, baseline: _Baseline) -> tuple[list[int], list[int]]:
         text = self._request.workers or baseline.setting("workers") or "2,auto"
-        available = available_processors()
-        workers = [parse_worker_count(part, available, "--workers") for part in text.split(",")]
+        workers = parse_workers(text)
         seeds = self._request.seeds or baseline.setting("seeds")
         return workers, parse_seeds(seeds) if seeds else draw_seeds(_SHUFFLES)
 
@@ -252,6 +256,12 @@ def _relative(path: Path, directory: Path) -> str:
         return path.resolve().relative_to(directory.resolve()).as_posix()
     except ValueError:
         return str(path)
+
+
+def parse_workers(text: str) -> list[int]:
+    """Return the counts of a list like ``2,auto``; raises :class:`UsageError` for anything else."""
+    available = available_processors()
+    return [parse_worker_count(part, available, "--workers") for part in text.split(",")]
 
 
 def parse_seeds(text: str) -> list[int]:
