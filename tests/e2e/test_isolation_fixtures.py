@@ -203,28 +203,29 @@ def test_files_of_tests_in_parallel_are_unique_and_gone_afterwards(suite: pytest
     assert not any(Path(path).parent.exists() for _, path in records)
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
 @pytest.mark.parametrize(
-    ("option", "line"),
+    ("workers", "option", "value", "line"),
     [
-        ("isolane_restore=env environment", "isolane_restore: there is no kind of state 'environment'."),
-        ("isolane_clear_caches=service", "isolane_clear_caches: 'service' is not of the form module:attribute"),
-        ("isolane_clear_caches=nowhere:x", "isolane_clear_caches: nowhere:x cannot be found: there is no module"),
-        ("isolane_clear_caches=service:x", "isolane_clear_caches: service:x cannot be found: no attribute 'x'"),
-        ("isolane_clear_caches=service:Settings.n0", "isolane_clear_caches: service:Settings.n0 cannot be called"),
+        ("0", "isolane_restore", "env environment", "there is no kind of state 'environment'."),
+        ("0", "isolane_clear_caches", "service", "'service' is not of the form module:attribute"),
+        ("0", "isolane_clear_caches", "nowhere:x", "nowhere:x cannot be found: there is no module 'nowhere'."),
+        ("0", "isolane_clear_caches", "service:x", "service:x cannot be found: no attribute 'x'."),
+        ("0", "isolane_clear_caches", "service:Settings.n0", "service:Settings.n0 cannot be called: it is 20."),
+        ("2", "isolane_restore", "environment", "there is no kind of state 'environment'."),
+        ("2", "isolane_clear_caches", "service:x", "service:x cannot be found: no attribute 'x'."),
     ],
 )
 def test_a_wrong_option_is_one_clear_line_and_a_usage_error(
-    suite: pytest.Pytester, workers: str, option: str, line: str
+    suite: pytest.Pytester, workers: str, option: str, value: str, line: str
 ) -> None:
-    suite.makepyfile("import service\ndef test_never_run(): raise SystemExit")
-    result = run(suite, "-n", workers, "-o", option)
+    suite.makepyfile("import pathlib, service\ndef test_it(): pathlib.Path('it ran').touch()")
+    result = run(suite, "-n", workers, "-o", f"{option}={value}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     told = [text for text in [*result.outlines, *result.errlines] if "isolane_" in text]
     assert len(told) == 1
-    assert line in told[0]
+    assert f"{option}: {line}" in told[0]
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
-    assert not {"passed", "failed", "errors"} & result.parseoutcomes().keys()
+    assert not suite.path.joinpath("it ran").exists()
 
 
 def test_a_cache_that_turns_out_wrong_when_its_module_is_loaded_late_is_one_line_in_the_test(

@@ -42,7 +42,9 @@ def test_each_difference_is_found_once_with_both_outcomes(
 def test_differences_come_in_the_order_of_the_expected_run_and_extra_tests_last(
     expected: dict[str, Outcome], found: dict[str, Outcome]
 ) -> None:
-    places = {node_id: place for place, node_id in enumerate([*expected, *(one for one in found if one not in expected)])}
+    places = {
+        node_id: place for place, node_id in enumerate([*expected, *(one for one in found if one not in expected)])
+    }
 
     listed = [places[node_id] for node_id, _, _ in compare(expected, found)]
 

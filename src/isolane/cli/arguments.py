@@ -43,7 +43,7 @@ def new_parser() -> argparse.ArgumentParser:
     run.add_argument("--order", type=Path, metavar="FILE", help="run exactly these node ids, one a line, in order")
 
     stress = _verb(verbs, "stress", "run the suite many times: which tests are flaky, how often do they fail?")
-    stress.add_argument("runs", type=int, metavar="N", help="how many whole runs")
+    stress.add_argument("runs", type=_positive, metavar="N", help="how many whole runs")
     _project(stress)
     stress.add_argument("-n", "--workers", metavar="W", default="auto", help="worker processes, 1 is serial (auto)")
     stress.add_argument("--seed", type=int, help="shuffle the tests in the order drawn by this number")
@@ -52,7 +52,7 @@ def new_parser() -> argparse.ArgumentParser:
     bench = _verb(verbs, "bench", "time the suite serially and in parallel, in pairs")
     _project(bench)
     bench.add_argument("-n", "--workers", metavar="LIST", default="2,auto", help="worker counts (default: 2,auto)")
-    bench.add_argument("--pairs", type=int, default=3, help="how often each is run (default: 3)")
+    bench.add_argument("--pairs", type=_positive, default=3, help="how often each is run (default: 3)")
     _reports(bench)
     _json(bench)
 
@@ -76,6 +76,13 @@ def split_arguments(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
         return arguments, ()
     place = arguments.index("--")
     return arguments[:place], tuple(arguments[place + 1 :])
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
 
 
 def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:

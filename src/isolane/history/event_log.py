@@ -86,6 +86,8 @@ class EventLogReader:
 
     def read(self) -> list[Event]:
         """Return the new whole lines' events; a log that is not there yet has none."""
+        if not self.path.is_file():  # not there yet, or a device that would never end
+            return []
         try:
             with self.path.open("rb") as file:
                 file.seek(self._offset)

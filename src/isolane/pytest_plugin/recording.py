@@ -63,7 +63,7 @@ class AfterRun:
         self._root = config.rootpath
         self._reports = config.rootpath / value_of(config, "reports")
         self._keep = number_of(config, "keep-runs") or 1
-        self._terminal: pytest.TerminalReporter | None = config.pluginmanager.getplugin("terminalreporter")
+        self._config = config
         self._parallel = bool(getattr(config.option, "tx", None))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -85,8 +85,9 @@ class AfterRun:
         return result
 
     def _say(self, line: str) -> None:
-        if self._terminal is not None:
-            self._terminal.write_line(line)
+        terminal: pytest.TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(line)
 
 
 def positional_arguments(config: pytest.Config) -> tuple[str, ...]:

@@ -53,7 +53,9 @@ def passed(node_id: str, worker: str = "controller", **changed: Any) -> TestFini
     return ended(node_id, Category.PASSED, worker=worker, **changed)
 
 
-def ended(node_id: str, category: Category, detail: str = "", worker: str = "controller", **changed: Any) -> TestFinished:
+def ended(
+    node_id: str, category: Category, detail: str = "", worker: str = "controller", **changed: Any
+) -> TestFinished:
     return TestFinished(1_000.5, node_id, worker, category, detail, **changed)
 
 

@@ -27,7 +27,7 @@ def test_a_bare_project_gets_everything(tmp_path: Path) -> None:
 
 
 def test_tox_instead_of_nox(tmp_path: Path) -> None:
-    assert list(written(tmp_path, tox=True))[0] == "tox.ini"
+    assert next(iter(written(tmp_path, tox=True))) == "tox.ini"
     assert not (tmp_path / "noxfile.py").exists()
     assert "tox -e" in (tmp_path / "docs" / "testing.md").read_text()
 

@@ -1,0 +1,127 @@
+"""Which runs make up a proof, the verdict over them, and how sure it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from isolane.model.outcome import PASSED, Category, Outcome
+from isolane.model.proof import Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
+from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
+
+SERIAL, AGAIN = baseline_phases()
+MODULE = Phase(PhaseKind.MODULE, module="a.py")
+PARALLEL = Phase(PhaseKind.PARALLEL, workers=2)
+SHUFFLED = Phase(PhaseKind.SHUFFLED, seed=7)
+
+
+def difference(phase: Phase, nature: Nature, node_id: str = "a.py::test") -> Difference:
+    return Difference(node_id, phase, PASSED, Outcome(Category.FAILED, "KeyError"), nature=nature)
+
+
+def ran(phase: Phase) -> PhaseResult:
+    return PhaseResult(phase, 1.0, 10, 0, 0, "run", 0)
+
+
+def test_the_baseline_is_run_twice_in_the_same_order() -> None:
+    assert [phase.name for phase in baseline_phases()] == ["serial", "serial again"]
+
+
+def test_each_module_alone_each_worker_count_and_each_seed_is_a_run() -> None:
+    phases = later_phases(["a.py", "b.py"], [2, 4], [7, 8])
+
+    assert [phase.name for phase in phases] == [
+        "alone: a.py",
+        "alone: b.py",
+        "parallel, 2 workers",
+        "parallel, 4 workers",
+        "shuffled, seed 7",
+        "shuffled, seed 8",
+    ]
+
+
+def test_a_suite_of_one_module_is_not_run_alone_again() -> None:
+    assert later_phases(["a.py"], [2], [7]) == [PARALLEL, SHUFFLED]
+    assert later_phases([], [], []) == []
+
+
+def test_no_difference_is_proven() -> None:
+    assert decide([], flaky=0) == (Verdict.PROVEN, "every test ended the same way in every run")
+
+
+@pytest.mark.parametrize(
+    ("phase", "nature"),
+    [
+        (MODULE, Nature.ALONE),
+        (PARALLEL, Nature.PARALLEL),
+        (PARALLEL, Nature.ORDER),
+        (SHUFFLED, Nature.ORDER),
+        (PARALLEL, Nature.INTERMITTENT),  # perhaps a race: that counts
+    ],
+)
+def test_a_difference_is_not_proven(phase: Phase, nature: Nature) -> None:
+    verdict, reason = decide([difference(phase, nature)], flaky=0)
+
+    assert verdict is Verdict.NOT_PROVEN
+    assert reason == "1 test ends otherwise than in the serial run"
+
+
+@pytest.mark.parametrize("phase", [MODULE, SHUFFLED])
+def test_a_difference_of_one_process_and_order_that_was_not_shown_again_is_inconclusive(phase: Phase) -> None:
+    verdict, reason = decide([difference(phase, Nature.INTERMITTENT)], flaky=0)
+
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason.startswith("1 test was seen to end otherwise once, and not again in the same order")
+
+
+def test_tests_are_counted_not_differences() -> None:
+    solid = [
+        difference(PARALLEL, Nature.ORDER, "a"),
+        difference(SHUFFLED, Nature.ORDER, "a"),
+        difference(MODULE, Nature.ALONE, "b"),
+        difference(SHUFFLED, Nature.INTERMITTENT, "c"),
+    ]
+
+    assert decide(solid, flaky=0) == (Verdict.NOT_PROVEN, "2 tests end otherwise than in the serial run")
+
+    once = [difference(SHUFFLED, Nature.INTERMITTENT, name) for name in "aab"]
+    verdict, reason = decide(once, flaky=0)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason.startswith("2 tests were seen")
+
+
+def test_a_baseline_that_differs_from_itself_is_inconclusive_whatever_else_was_found() -> None:
+    assert decide([], flaky=1) == (
+        Verdict.INCONCLUSIVE,
+        "1 test ends differently in two serial runs of the same order (flaky)",
+    )
+    verdict, reason = decide([difference(PARALLEL, Nature.ORDER)], flaky=2)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason.startswith("2 tests end differently")
+
+
+def test_confidence_counts_each_tests_runs_orders_and_workers() -> None:
+    results = [
+        *map(ran, (SERIAL, AGAIN, MODULE, Phase(PhaseKind.MODULE, module="b.py"), PARALLEL)),
+        ran(Phase(PhaseKind.PARALLEL, workers=8)),
+        ran(SHUFFLED),
+        ran(Phase(PhaseKind.SHUFFLED, seed=8)),
+        ran(Phase(PhaseKind.SHUFFLED, seed=9)),
+    ]
+
+    # 2 serial, 1 alone, 2 parallel, 3 shuffled; 1 − 0.05^(1/8) = 31%
+    assert confidence(results) == (
+        "each test ran 8 times, in 4 orders, on 2 and 8 workers; a test that ends otherwise in over 31% of runs "
+        "would have been seen with 95% probability"
+    )
+
+
+def test_confidence_of_serial_runs_alone_names_no_workers() -> None:
+    # 1 − 0.05^(1/2) = 78%
+    assert confidence([ran(SERIAL), ran(AGAIN)]) == (
+        "each test ran 2 times, in 1 order; a test that ends otherwise in over 78% of runs "
+        "would have been seen with 95% probability"
+    )
+
+
+def test_confidence_says_one_worker_where_it_is_one() -> None:
+    assert ", on 1 worker;" in confidence([ran(SERIAL), ran(AGAIN), ran(Phase(PhaseKind.PARALLEL, workers=1))])

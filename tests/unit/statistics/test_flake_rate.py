@@ -1,0 +1,68 @@
+"""Flake rates against figures that others worked out."""
+
+from __future__ import annotations
+
+import pytest
+
+from isolane.statistics.flake_rate import clopper_pearson, upper_bound_without_failure
+
+EXACT_INTERVALS = [
+    # failures, runs, confidence, low, high: scipy 1.17.1, scipy.stats.binomtest(k, n).proportion_ci(c, method="exact")
+    (0, 1, 0.95, 0.0, 0.975),
+    (1, 1, 0.95, 0.025, 1.0),
+    (0, 10, 0.95, 0.0, 0.3084971078),
+    (1, 10, 0.95, 0.0025285785, 0.4450161170),
+    (5, 10, 0.95, 0.1870860284, 0.8129139716),
+    (10, 10, 0.95, 0.6915028922, 1.0),
+    (3, 20, 0.95, 0.0320709372, 0.3789268265),
+    (1, 100, 0.95, 0.0002531460, 0.0544593854),
+    (50, 100, 0.95, 0.3983211295, 0.6016788705),
+    (2, 30, 0.99, 0.0035026625, 0.2740013472),
+    (7, 1000, 0.90, 0.0032897874, 0.0131077154),
+    (500, 1000, 0.95, 0.4685491730, 0.5314508270),
+]
+CLEAN_BOUNDS = [
+    # runs, confidence, bound: scipy 1.17.1, scipy.stats.beta.ppf(c, 1, n)
+    (1, 0.95, 0.95),
+    (3, 0.90, 0.5358411166),
+    (10, 0.95, 0.2588655509),
+    (20, 0.99, 0.2056717653),
+    (59, 0.95, 0.0495076099),  # the first under 5%
+    (100, 0.95, 0.0295130496),
+    (300, 0.95, 0.0099360819),  # the rule of three: about 3 / 300
+]
+
+
+@pytest.mark.parametrize(("failures", "runs", "confidence", "low", "high"), EXACT_INTERVALS)
+def test_the_interval_is_the_published_one(
+    failures: int, runs: int, confidence: float, low: float, high: float
+) -> None:
+    assert clopper_pearson(failures, runs, confidence) == pytest.approx((low, high), abs=1e-9)
+
+
+@pytest.mark.parametrize(("runs", "confidence", "bound"), CLEAN_BOUNDS)
+def test_the_bound_after_clean_runs_is_the_published_one(runs: int, confidence: float, bound: float) -> None:
+    assert upper_bound_without_failure(runs, confidence) == pytest.approx(bound, abs=1e-9)
+
+
+def test_95_percent_is_what_is_meant_where_nothing_is_said() -> None:
+    assert clopper_pearson(1, 10) == clopper_pearson(1, 10, 0.95)
+    assert upper_bound_without_failure(10) == upper_bound_without_failure(10, 0.95)
+
+
+def test_no_run_leaves_everything_possible() -> None:
+    assert upper_bound_without_failure(0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("failures", "runs", "confidence"), [(-1, 10, 0.95), (11, 10, 0.95), (0, 0, 0.95), (1, 10, 0.0), (1, 10, 1.0)]
+)
+def test_what_makes_no_sense_is_refused(failures: int, runs: int, confidence: float) -> None:
+    with pytest.raises(ValueError, match="make no sense"):
+        clopper_pearson(failures, runs, confidence)
+
+
+@pytest.mark.parametrize(("runs", "confidence"), [(-1, 0.95), (10, 0.0), (10, 1.0)])
+def test_a_bound_that_makes_no_sense_is_refused(runs: int, confidence: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        upper_bound_without_failure(runs, confidence)
