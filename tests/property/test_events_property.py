@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.model.event_samples import run_started
 
 from isolane.history.event_log import EventLogReader, EventLogWriter
 from isolane.model.errors import RecordError
@@ -25,7 +26,6 @@ from isolane.model.events import (
     encode,
 )
 from isolane.model.outcome import Category
-from tests.unit.model.event_samples import run_started
 
 anything = st.text(st.characters(exclude_categories=())).filter(
     # JSON cannot tell such a pair of surrogates from the one character that it stands for in UTF-16.

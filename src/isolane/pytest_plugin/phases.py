@@ -19,11 +19,12 @@ class PhaseReports:
     Reports of subtests are passed over: pytest fails the test itself when a subtest failed.
     """
 
-    __slots__ = ("attempts", "call", "is_plain_pass", "reports", "setup", "teardown", "worker")
+    __slots__ = ("attempts", "awaits_rerun", "call", "is_plain_pass", "reports", "setup", "teardown", "worker")
 
     def __init__(self) -> None:
         self.reports: list[pytest.TestReport] = []
         self.attempts = 1
+        self.awaits_rerun = False
         self.worker = CONTROLLER
         self.setup = self.call = self.teardown = 0.0
         self.is_plain_pass = True
@@ -36,6 +37,7 @@ class PhaseReports:
             return
         if when == "setup":
             self.setup += report.duration
+            self.awaits_rerun = False
         elif when == "call":
             self.call += report.duration
         elif when == "teardown":
@@ -51,6 +53,7 @@ class PhaseReports:
             self.worker = node.gateway.id
         if str(report.outcome) == "rerun":  # pytest-rerunfailures
             self.attempts += 1
+            self.awaits_rerun = True
             self.reports.clear()
         else:
             self.reports.append(report)

@@ -173,6 +173,8 @@ class Recorder:
         now = time.time()
         if not self._first_test:
             self._first_test = now
+        if nodeid in self._open:  # another attempt of the same test
+            return
         self.writer.write(TestStarted(now, nodeid, "" if self._header["workers"] else CONTROLLER))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -187,8 +189,10 @@ class Recorder:
             self._finish(node_id)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Write what became of the test."""
-        self._finish(nodeid)
+        """Write what became of the test, unless it is going to be run again."""
+        phases = self._open.get(nodeid)
+        if phases is not None and not phases.awaits_rerun:
+            self._finish(nodeid)
 
     def _finish(self, node_id: str) -> None:
         phases = self._open.pop(node_id, None)

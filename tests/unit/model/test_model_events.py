@@ -7,11 +7,11 @@ from dataclasses import MISSING, FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
+from tests.unit.model.event_samples import ONE_OF_EACH, passed, run_finished, run_started
 
 from isolane.model.errors import ExitCode, NewerFormatError, RecordError
 from isolane.model.events import FORMAT, Event, RunFinished, RunStarted, TestFinished, decode, encode
 from isolane.model.outcome import Category, Outcome
-from tests.unit.model.event_samples import ONE_OF_EACH, passed, run_finished, run_started
 
 each_kind = pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.kind)
 

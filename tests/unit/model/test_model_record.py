@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.unit.model.event_samples import ended, passed, run_finished, run_started
+
 from isolane.model.events import CollectionFailed, CollectionFinished, TestStarted, WorkerStarted, WorkerStopped
 from isolane.model.outcome import Category, Outcome
 from isolane.model.record import RunRecord
-from tests.unit.model.event_samples import ended, passed, run_finished, run_started
 
 
 def test_a_whole_run() -> None:

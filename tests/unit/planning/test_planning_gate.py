@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.model.event_samples import ended, passed, run_finished
 
 from isolane.model.outcome import Category
 from isolane.model.record import RunRecord
 from isolane.planning.gate import decide_gate
-from tests.unit.model.event_samples import ended, passed, run_finished
 
 TESTS = [f"t{number:02}" for number in range(40)]
 

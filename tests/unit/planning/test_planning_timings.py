@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.unit.model.event_samples import run_finished, run_started
 
 from isolane.model.events import RunFinished
 from isolane.planning.timings import TimedRun, timing_rows
-from tests.unit.model.event_samples import run_finished, run_started
 
 
 def timed(seconds: float, workers: int = 0, tests: int = 100, **header: Any) -> TimedRun:
