@@ -53,6 +53,9 @@ FILES = {
 }
 
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
 @pytest.fixture
 def begun(project: Any, tmp_path: Path) -> Any:
     """A fresh project after ``isolane init``, in a shell that knows of no nox, CI or coverage around it."""
@@ -75,46 +78,43 @@ def run(project: Any, *command: str, environment: Mapping[str, str] | None = Non
         env=project.environment | (environment or {}),
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_nox_makes_one_environment_for_all_sessions(begun: Any) -> None:
     run(begun, sys.executable, "-m", "isolane", "init")
+    nox = (sys.executable, "-m", "nox")
 
-    printed = run(begun, sys.executable, "-m", "nox", "-s", "parallel", "coverage-combine(workers=2, seed=none)")
+    printed = run(begun, *nox, "-s", "parallel", "coverage-combine", environment={"ISOLANE_WORKERS": "2"})
 
-    assert printed.count("2 passed") == 3
+    assert printed.count("2 passed") == 2
     assert printed.count("Creating virtual environment") == 1
     assert "threshold" not in printed
     assert (begun.path / "reports" / "coverage" / "html" / "index.html").is_file()
 
-    again = run(begun, sys.executable, "-m", "nox", "-s", "serial")
+    again = run(begun, *nox, "-s", "serial")
 
     assert "Creating virtual environment" not in again
     assert "2 passed" in again
 
 
-@pytest.mark.slow
 def test_tox_runs_the_same(begun: Any, tmp_path: Path) -> None:
     run(begun, sys.executable, "-m", "isolane", "init", "--tox")
     uv = (sys.executable, "-m", "uv")
     run(begun, *uv, "venv", str(tmp_path / "tox"))
     run(begun, *uv, "pip", "install", "--python", str(tmp_path / "tox"), "tox", "tox-uv")
 
-    printed = run(begun, str(tmp_path / "tox" / "bin" / "tox"), "-e", "serial,parallel,coverage-combine")
+    printed = run(begun, str(tmp_path / "tox" / "bin" / "tox"), "-e", "parallel,coverage-combine")
 
-    assert "engine serial" in printed
     assert "engine xdist" in printed
-    assert printed.count("2 passed") == 4
+    assert printed.count("2 passed") == 3
     assert (begun.path / "reports" / "coverage" / "trend.md").is_file()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_targets_are_serial_by_default(begun: Any) -> None:
     (begun.path / "Makefile").write_text("include isolane.mk\n")

@@ -21,7 +21,7 @@ GAVE_UP = "isolane: this run is not recorded any further"
 class EventLogWriter:
     """Appends events to a file; after the first failure nothing is written any more, and ``failure`` says why.
 
-    Every event is one ``write`` call on an unbuffered descriptor, so a process that is killed loses nothing
+    Events go out by ``write`` calls on an unbuffered descriptor, so a process that is killed loses nothing
     that had happened. A child that a test forked writes nothing: its events are not the run's.
     """
 
@@ -29,6 +29,7 @@ class EventLogWriter:
         self.path = path
         self.failure: str | None = None
         self._owner = os.getpid()
+        self._held = ""
         self._descriptor = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,11 +43,25 @@ class EventLogWriter:
         """Whether events are still written."""
         return self._descriptor >= 0
 
-    def write(self, event: Event) -> None:
-        """Append one event; never raises."""
+    def write(self, event: Event, *, with_next: bool = False) -> None:
+        """Append one event; never raises. with_next: as for :meth:`write_line`."""
+        self.write_line(encode(event), with_next=with_next)
+
+    def write_line(self, line: str, *, with_next: bool = False) -> None:
+        """Append an encoded event.
+
+        with_next: another event follows at once, and both may go in one call: half the price of a test.
+        """
         if self._descriptor < 0 or os.getpid() != self._owner:
             return
-        data = encode(event).encode("utf-8", "backslashreplace") + b"\n"
+        if with_next:
+            self._held += f"{line}\n"
+            return
+        data = f"{self._held}{line}\n".encode("utf-8", "backslashreplace")
+        self._held = ""
+        self._append(data)
+
+    def _append(self, data: bytes) -> None:
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
@@ -55,6 +70,9 @@ class EventLogWriter:
 
     def close(self) -> None:
         """Close the file; more than once does no harm."""
+        if self._held and self._descriptor >= 0 and os.getpid() == self._owner:
+            held, self._held = self._held, ""
+            self._append(held.encode("utf-8", "backslashreplace"))
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             with contextlib.suppress(OSError):  # a full network disk, or a test that closed every descriptor
@@ -113,6 +131,8 @@ def read_ends(path: Path) -> tuple[RunStarted, RunFinished | None] | None:
 
     None where there is no header: an empty or foreign file.
     """
+    if not path.is_file():
+        return None
     try:
         with path.open("rb") as file:
             first = file.readline()

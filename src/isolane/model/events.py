@@ -188,22 +188,32 @@ def encode(event: Event) -> str:
     ``json.dumps(asdict(event))``, and a run of quick tests would feel the difference.
     """
     if type(event) is TestStarted:
-        return (
-            f'{{"kind":"test-started","at":{event.at:.6f},"node_id":{encode_basestring_ascii(event.node_id)},'
-            f'"worker":{encode_basestring_ascii(event.worker)}}}'
-        )
+        return encode_started(event.at, event.node_id, event.worker)
     if (
         type(event) is TestFinished
         and event.category is Category.PASSED
         and event.attempts == 1
         and not (event.detail or event.message or event.location)
     ):
-        return (
-            f'{{"kind":"test-finished","at":{event.at:.6f},"node_id":{encode_basestring_ascii(event.node_id)},'
-            f'"worker":{encode_basestring_ascii(event.worker)},"category":"passed","setup":{event.setup:.6f},'
-            f'"call":{event.call:.6f},"teardown":{event.teardown:.6f}}}'
-        )
+        return encode_passed(event.at, event.node_id, event.worker, event.setup, event.call, event.teardown)
     return json.dumps({"kind": event.kind, **asdict(event)}, separators=(",", ":"), default=str)
+
+
+def encode_started(at: float, node_id: str, worker: str) -> str:
+    """Return the line of a :class:`TestStarted`, without making one."""
+    return (
+        f'{{"kind":"test-started","at":{at:.6f},"node_id":{encode_basestring_ascii(node_id)},'
+        f'"worker":{encode_basestring_ascii(worker)}}}'
+    )
+
+
+def encode_passed(at: float, node_id: str, worker: str, setup: float, call: float, teardown: float) -> str:
+    """Return the line of a :class:`TestFinished` that passed at once, without making one."""
+    return (
+        f'{{"kind":"test-finished","at":{at:.6f},"node_id":{encode_basestring_ascii(node_id)},'
+        f'"worker":{encode_basestring_ascii(worker)},"category":"passed","setup":{setup:.6f},'
+        f'"call":{call:.6f},"teardown":{teardown:.6f}}}'
+    )
 
 
 def decode(line: str, where: str = "the event log") -> Event:

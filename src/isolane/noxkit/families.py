@@ -37,7 +37,7 @@ def _run_pytest(lane: Lane) -> None:
 
 def _run_stress(lane: Lane) -> None:
     runs, arguments = split_leading_number(lane.arguments)
-    _run_isolane(lane, "stress", str(runs or STRESS_RUNS), arguments=arguments)
+    _run_isolane(lane, "stress", str(STRESS_RUNS if runs is None else runs), arguments=arguments)
 
 
 def _run_bench(lane: Lane) -> None:
@@ -58,7 +58,7 @@ def _run_coverage(lane: Lane) -> None:
     _require_subprocess_patch(lane)
     ours = lane.data_file.parent
     for other in COVERAGE_DATA.glob("*"):
-        if other.resolve() != ours:
+        if other.is_dir() and other.resolve() != ours:
             shutil.rmtree(other)
     ours.mkdir(parents=True, exist_ok=True)
     lane.pytest(under=("coverage", "run", "--parallel-mode"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 
 from isolane.model.state import Change
 
@@ -47,8 +46,11 @@ class UmaskKind:
 
 def _told_by_kernel() -> int | None:
     try:
-        status = Path("/proc/self/status").read_text("ascii", "replace")
+        descriptor = os.open("/proc/self/status", os.O_RDONLY)
     except OSError:
         return None
-    _, found, rest = status.partition("\nUmask:\t")
-    return int(rest.partition("\n")[0], 8) if found else None
+    try:
+        _, found, rest = os.read(descriptor, 4096).partition(b"\nUmask:\t")
+    finally:
+        os.close(descriptor)
+    return int(rest.partition(b"\n")[0], 8) if found else None

@@ -35,22 +35,20 @@ class PhaseReports:
         extra = report.__dict__
         if "context" in extra:
             return
-        if when == "setup":
+        if when == "call":
+            self.call += report.duration
+        elif when == "setup":
             self.setup += report.duration
             self.awaits_rerun = False
-        elif when == "call":
-            self.call += report.duration
+            if "node" in extra:
+                self.worker = extra["node"].gateway.id
         elif when == "teardown":
             self.teardown += report.duration
-            node = extra.get("node")
-            if node is not None:
-                self.worker = node.gateway.id
         if report.outcome == "passed" and "wasxfail" not in extra:
             return
         self.is_plain_pass = False
-        node = extra.get("node")
-        if node is not None:
-            self.worker = node.gateway.id
+        if "node" in extra:
+            self.worker = extra["node"].gateway.id
         if str(report.outcome) == "rerun":  # pytest-rerunfailures
             self.attempts += 1
             self.awaits_rerun = True

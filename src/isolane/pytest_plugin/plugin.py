@@ -13,6 +13,8 @@ from isolane.model.plan import HANDOVER_VARIABLE, Handover
 from isolane.pytest_plugin.options import add_options, number_of, value_of
 from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice, header_line
 
+pytest_plugins = ["isolane.pytest_plugin.fixtures"]
+
 _choice_key = pytest.StashKey[Choice]()
 _handover_key = pytest.StashKey["Handover | None"]()
 

@@ -18,12 +18,13 @@ from isolane.model.events import (
     RunFinished,
     RunStarted,
     TestFinished,
-    TestStarted,
     WorkerStarted,
     WorkerStopped,
+    encode_passed,
+    encode_started,
 )
 from isolane.model.identity import CONTROLLER
-from isolane.model.outcome import Category, Outcome
+from isolane.model.outcome import Category
 from isolane.pytest_plugin.phases import EXCEPTION_ATTRIBUTE, PhaseReports, first_line
 from isolane.pytest_plugin.process import process_start_time
 
@@ -31,14 +32,15 @@ from isolane.pytest_plugin.process import process_start_time
 class ExceptionNames:
     """Gives each failed report its exception's type, where the exception is: in the worker."""
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Add an attribute that travels with the report to the controller."""
-        report = yield
-        if call.excinfo is not None:
-            setattr(report, EXCEPTION_ATTRIBUTE, call.excinfo.typename)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+        """Make the report as pytest does, with an attribute more, which travels with it to the controller.
+
+        Not a wrapper: that would cost every phase of every test, though only failed ones have a name to add.
+        """
+        if call.excinfo is None:
+            return None
+        report = pytest.TestReport.from_item_and_call(item, call)
+        setattr(report, EXCEPTION_ATTRIBUTE, call.excinfo.typename)
         return report
 
 
@@ -50,6 +52,8 @@ class Recorder:
         self._header = header
         self._open: dict[str, PhaseReports] = {}
         self._counts: dict[str, int] = {}
+        self._in_one_process = not header["workers"]
+        self._worker_name = CONTROLLER if self._in_one_process else ""
         self._collected = False
         self._deselected = 0
         self._process_started = process_start_time()
@@ -137,7 +141,7 @@ class Recorder:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write the tests of a serial run; xdist's controller collects none itself."""
-        if not self._header["workers"]:
+        if self._in_one_process:
             self._write_collection(tuple(item.nodeid for item in session.items))
 
     @pytest.hookimpl(optionalhook=True)
@@ -175,7 +179,7 @@ class Recorder:
             self._first_test = now
         if nodeid in self._open:  # another attempt of the same test
             return
-        self.writer.write(TestStarted(now, nodeid, "" if self._header["workers"] else CONTROLLER))
+        self.writer.write_line(encode_started(now, nodeid, self._worker_name))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep a phase's report until the test is over."""
@@ -200,11 +204,13 @@ class Recorder:
             return
         now = self._last_test = time.time()
         if phases.is_plain_pass:
-            # Most tests: no need to look any closer.
-            outcome, message, location = Outcome(Category.PASSED), "", ""
-        else:
-            outcome = phases.outcome()
-            message, location = phases.failure()
+            # Most tests: there is nothing to look at any closer.
+            self._counts["passed"] = self._counts.get("passed", 0) + 1
+            line = encode_passed(now, node_id, phases.worker, phases.setup, phases.call, phases.teardown)
+            self.writer.write_line(line, with_next=self._in_one_process)
+            return
+        outcome = phases.outcome()
+        message, location = phases.failure()
         category = outcome.category
         self._counts[category.value] = self._counts.get(category.value, 0) + 1
         self.writer.write(
@@ -220,5 +226,7 @@ class Recorder:
                 message,
                 location,
                 phases.attempts,
-            )
+            ),
+            # In one process the next test's start, or the end, follows at once; workers may be silent for long.
+            with_next=self._in_one_process,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def seconds_text(seconds: float) -> str:
     """Return a duration as people read it.
@@ -18,5 +20,15 @@ def seconds_text(seconds: float) -> str:
 
 
 def cell(text: str) -> str:
-    """Return text for a cell of a markdown table."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Return text for a cell of a markdown table; what looks like HTML is shown, not obeyed."""
+    return text.replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
+
+
+def code_cell(text: str) -> str:
+    """Return text as code in a cell of a markdown table, whatever marks it holds itself; nothing for no text."""
+    if not text:
+        return ""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence, gap = "`" * (longest + 1), " " if longest else ""
+    escaped = text.replace("|", "\\|").replace("\n", " ")
+    return f"{fence}{gap}{escaped}{gap}{fence}"

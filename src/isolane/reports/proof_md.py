@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from isolane.model.proof import Proof
-from isolane.reports.figures import cell, seconds_text
+from isolane.model.proof import Difference, Failure, Proof
+from isolane.reports.figures import cell, code_cell, seconds_text
 from isolane.reports.proof_text import grouped, heading, phase_rows, shown
 
 
@@ -23,12 +23,13 @@ def _lines(proof: Proof) -> Iterator[str]:
         yield ""
     when = datetime.fromtimestamp(proof.started, tz=timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     revision = f", revision {proof.revision[:12]}" if proof.revision else ""
-    yield f"`{proof.project}`{revision}, {when}, {seconds_text(proof.seconds)}. "
+    yield f"`{proof.project}`{revision}, {when}, {seconds_text(proof.seconds)}."
     yield f"Python {proof.python_version}, pytest {proof.pytest_version}."
     yield ""
     counts = ", ".join(f"{count} {name}" for name, count in sorted(proof.counts.items()))
     yield f"{proof.tests} tests in the serial run: {counts}."
     for note in proof.notes:
+        yield ""
         yield f"Note: {note}."
     yield from _failures(proof)
     for command, differences in grouped(proof.differences):
@@ -38,8 +39,8 @@ def _lines(proof: Proof) -> Iterator[str]:
         yield "| test | serial run | here | why |"
         yield "|---|---|---|---|"
         for one in differences:
-            why = f"{one.message} {one.location}".strip()
-            yield f"| `{cell(one.node_id)}` | {cell(str(one.expected))} | {cell(str(one.found))} | {cell(why)} |"
+            outcomes = f"{cell(str(one.expected))} | {cell(str(one.found))}"
+            yield f"| {code_cell(one.node_id)} | {outcomes} | {_why(one)} |"
         yield ""
         yield f"See it ({shown(differences)}):"
         yield ""
@@ -51,7 +52,7 @@ def _lines(proof: Proof) -> Iterator[str]:
         yield "| test | first | second |"
         yield "|---|---|---|"
         for flaky in proof.flaky:
-            yield f"| `{cell(flaky.node_id)}` | {cell(str(flaky.outcomes[0]))} | {cell(str(flaky.outcomes[1]))} |"
+            yield f"| {code_cell(flaky.node_id)} | {' | '.join(cell(str(one)) for one in flaky.outcomes)} |"
     yield ""
     yield "## Runs"
     yield ""
@@ -74,5 +75,8 @@ def _failures(proof: Proof) -> Iterator[str]:
     yield "| test | outcome | why |"
     yield "|---|---|---|"
     for one in proof.failures:
-        why = f"{one.message} {one.location}".strip()
-        yield f"| `{cell(one.node_id)}` | {cell(str(one.outcome))} | {cell(why)} |"
+        yield f"| {code_cell(one.node_id)} | {cell(str(one.outcome))} | {_why(one)} |"
+
+
+def _why(one: Difference | Failure) -> str:
+    return f"{code_cell(one.message)} {code_cell(one.location)}".strip()

@@ -62,7 +62,7 @@ def shown(differences: list[Difference]) -> str:
 
 def _group(command: str, differences: list[Difference], listed: set[str], width: int) -> Iterator[str]:
     """Yield a group; tests that a group above has named already are only counted."""
-    yield from _wrapped(f"{heading(differences)}:", width)
+    yield from _wrapped(f"{heading(differences)}:", width, "    ")
     new = [one for one in differences if one.node_id not in listed]
     yield from _cut([(one.node_id, f"{one.expected} -> {one.found}") for one in new], width)
     known = len(differences) - len(new)

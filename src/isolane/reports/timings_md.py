@@ -15,6 +15,7 @@ _COLUMNS = (
     "teardown", "reporting", "after (this run)", "before (serial)", "speed-up", "remark", "run",
 )  # fmt: skip
 _ROW = re.compile(r"^\| \d{4}-\d\d-\d\d .*\| (?P<run>[^| ]+) \|$", re.MULTILINE)
+_WHEN_WIDTH = len("| 2026-01-02 03:04:05")
 
 
 def timings_page(rows: Sequence[TimingRow], earlier: str = "") -> str:
@@ -25,7 +26,8 @@ def timings_page(rows: Sequence[TimingRow], earlier: str = "") -> str:
     lines = {match["run"]: match[0] for match in _ROW.finditer(earlier)}
     for row in rows:
         lines.setdefault(row.run.header.run_id, timing_line(row))
-    kept = sorted(lines.values(), reverse=True)[:KEEP_ROWS]
+    # Run ids tell runs of one second apart; a row's other cells must not.
+    newest_first = sorted(lines, key=lambda run: (lines[run][:_WHEN_WIDTH], run), reverse=True)
     return "\n".join(
         [
             "# Timings of parallel runs",
@@ -34,7 +36,7 @@ def timings_page(rows: Sequence[TimingRow], earlier: str = "") -> str:
             "marked `slower` when it took over 20% more than the median of the last ten like it.",
             "",
             *table_head(),
-            *kept,
+            *(lines[run] for run in newest_first[:KEEP_ROWS]),
             "",
         ]
     )

@@ -38,8 +38,6 @@ def file_database(directory: Path, template: Path | None = None) -> Iterator[Pat
         with closing(sqlite3.connect(path)) as connection:
             if template is not None:
                 _fill(connection, template)
-            else:
-                connection.execute("VACUUM")  # An empty database, written out: SQLite waits for a first write.
         yield path
     finally:
         for companion in _COMPANIONS:

@@ -12,12 +12,13 @@ from isolane.history.revision import git_revision
 
 
 def git(directory: Path, *arguments: str) -> str:
+    """Run git without the configuration of whoever runs the tests, and return what it printed."""
     nobody = {f"GIT_{who}_{what}": "isolane" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return subprocess.run(
         ["git", *arguments],
         cwd=directory,
-        env={**ours, **nobody, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
+        env={**ours, **nobody, "GIT_CONFIG_GLOBAL": "", "GIT_CONFIG_NOSYSTEM": "1"},
         capture_output=True,
         text=True,
         check=True,

@@ -73,6 +73,13 @@ def test_a_test_that_ended_more_than_once_is_duplicated_and_tells_how_it_ended_e
     assert record.counts() == {"duplicated": 1, "passed": 1}
 
 
+def test_a_test_that_killed_its_worker_crashed_whatever_became_of_it_on_the_next() -> None:
+    crash, failure = ended("a", Category.CRASHED), ended("a", Category.FAILED, "KeyError")
+
+    for events in ([crash, crash], [crash, passed("a")], [failure, crash], [passed("a"), passed("a"), crash]):
+        assert RunRecord.of(events).outcomes == {"a": Outcome(Category.CRASHED)}
+
+
 def test_each_worker_has_the_sequence_that_it_ran() -> None:
     record = RunRecord.of(
         [passed("a", "gw0"), passed("x", "gw1"), passed("b", "gw0"), passed("y", "gw1"), passed("a", "gw1")]

@@ -42,7 +42,8 @@ def test_the_module_of_a_node_id(node_id: str, module: str) -> None:
 def test_run_ids_sort_by_start_time_whatever_ran() -> None:
     # Suites of a few milliseconds give several runs a second, and summaries are told apart by their names alone.
     starts = (0.0, 0.001, 0.5, 0.999999, 1.0, 60.0, 1_000_000_000.25, 4_000_000_000.0)
-    ids = [new_run_id(now, label) for now, label in zip(starts, ["stress", "check", "serial", "a", "z", "b", "y", "c"], strict=True)]
+    labels = ("stress", "check", "serial", "a", "z", "b", "y", "c")
+    ids = [new_run_id(now, label) for now, label in zip(starts, labels, strict=True)]
 
     assert sorted(ids) == ids
 

@@ -18,8 +18,8 @@ FAILED = Outcome(Category.FAILED, "KeyError")
         ("took 1.5 s", "took 12 s"),
         ("process 4711 is there", "process 12 is there"),
         ("<Thing object at 0x7fa01b>", "<Thing object at 0xFFe001234>"),
-        ("/tmp/pytest-of-ann/pytest-3/test_a0/db", "/tmp/pytest-of-ann/pytest-19/test_a0/db"),
-        ("/tmp/pytest-of-ann/pytest-3/test_a0/db", "/tmp/pytest-of-ann/pytest-3/popen-gw1/test_a0/db"),
+        ("/tmp/pytest-of-me/pytest-3/test_a0/db", "/tmp/pytest-of-me/pytest-19/test_a0/db"),
+        ("/tmp/pytest-of-me/pytest-3/test_a0/db", "/tmp/pytest-of-me/pytest-3/popen-gw1/test_a0/db"),
     ],
 )
 def test_a_reason_may_vary_in_what_says_nothing(category: Category, one: str, other: str) -> None:

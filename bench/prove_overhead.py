@@ -1,0 +1,59 @@
+"""What `isolane prove` costs over the pytest runs that it is made of.
+
+    python bench/prove_overhead.py [PAIRS] [PROJECT]
+
+The same runs are made once by `isolane prove` and once by hand, as plain pytest commands one after the other.
+Goal: no more than 5 % over the sum.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from pairs import QUIET, Timing, pairs, quick_suite, report, temporary, timed
+
+SEEDS = ("1", "2", "3")
+
+
+def by_hand(directory: Path, modules: list[str], workers: list[int], arguments: tuple[str, ...]) -> Timing:
+    """Make the runs of a proof as a person would: plain pytest, xdist, isolane's shuffle without its record."""
+    pytest = (sys.executable, "-m", "pytest", *arguments)
+    off = {"ISOLANE_RECORD": "off"}
+    runs = [timed(pytest, directory, **off), timed(pytest, directory, **off)]
+    runs += [timed((*pytest, module), directory, **off) for module in modules]
+    runs += [timed((*pytest, "-n", str(count), "--dist", "loadscope"), directory, **off) for count in workers]
+    runs += [timed((*pytest, "--isolane-seed", seed), directory, **off) for seed in SEEDS]
+    return Timing(sum(run.wall for run in runs), sum(run.processor for run in runs))
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    with temporary() as name:
+        directory = Path(name) / "project"
+        if len(sys.argv) > 2:
+            shutil.copytree(sys.argv[2], directory, ignore=shutil.ignore_patterns(".isolane", "reports"))
+        else:
+            directory.mkdir()
+            quick_suite(directory, 1000, files=10)
+        prove = (sys.executable, "-m", "isolane", "prove", "--seeds", ",".join(SEEDS), "--", *QUIET)
+        timed(prove, directory)
+        proof = json.loads((directory / "reports/proof.json").read_text(encoding="utf-8"))
+        modules = [one["module"] for one in proof["phases"] if one["module"]]
+        workers = [one["workers"] for one in proof["phases"] if one["workers"]]
+        measured, wall, processor = pairs(
+            lambda: timed(prove, directory), lambda: by_hand(directory, modules, workers, QUIET), count
+        )
+        report(
+            f"prove of {proof['tests']['total']} tests, {len(proof['phases'])} runs, prove / by hand",
+            measured,
+            wall,
+            processor,
+            "1.05",
+        )
+
+
+if __name__ == "__main__":
+    main()
