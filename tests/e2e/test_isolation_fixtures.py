@@ -5,12 +5,9 @@ Restoration is off in these suites. What the fixtures undo, they undo by themsel
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
-
-PROJECT = Path(__file__).parents[2]
 
 SERVICE = '''
 """A service as they are: settings read once, a start-up time, a database path and a key from the environment."""
@@ -49,8 +46,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    options = ("-p", "isolane.pytest_plugin.fixtures", "-p", "no:randomly", "-p", "no:cacheprovider")
-    return pytester.runpytest_subprocess(*options, *arguments, timeout=60)
+    return pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider", *arguments, timeout=60)
 
 
 @pytest.mark.req("FR-5")
@@ -246,40 +242,3 @@ def test_every_fixture_is_listed_with_its_purpose(suite: pytest.Pytester) -> Non
     for name in names:
         assert f"{name} -- " in listed or f"{name} [" in listed
         assert "no docstring available" not in listed.partition(f"\n{name}")[2][:300]
-
-
-SHARED_PLACES = ("/" + "tmp", "/var/" + "tmp", "/dev/" + "shm", "C:\\" + "Temp")
-
-
-def shared_places_in(source: str) -> list[tuple[int, str]]:
-    """Return line and text of each string in a Python source that names a directory which all processes share."""
-    return [
-        (node.lineno, node.value)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and any(
-            node.value.lower().startswith(place.lower()) or f" {place}/" in node.value or f'"{place}/' in node.value
-            for place in SHARED_PLACES
-        )
-    ]
-
-
-@pytest.mark.req("R2.1")
-def test_no_test_of_ours_uses_a_directory_that_all_share() -> None:
-    sources = [path for place in ("tests", "examples") for path in PROJECT.joinpath(place).rglob("*.py")]
-    assert sources
-    found = [
-        f"{path.relative_to(PROJECT)}:{line}: {text!r}"
-        for path in sources
-        for line, text in shared_places_in(path.read_text("utf-8"))
-    ]
-    assert found == []
-
-
-@pytest.mark.req("R2.1")
-@pytest.mark.parametrize("place", SHARED_PLACES)
-def test_such_a_directory_would_be_found(place: str) -> None:
-    assert shared_places_in(f"x = 1\npath = {place + '/shared.db'!r}\n") == [(2, place + "/shared.db")]
-    assert shared_places_in(f"open(f{place + '/{name}'!r})") == [(1, place + "/")]
-    assert shared_places_in("path = 'tmp/own.db'") == []

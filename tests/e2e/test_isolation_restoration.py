@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 ON = 'pytest_plugins = ["isolane.pytest_plugin.isolation"]\n'
-OFF = 'pytest_plugins = ["isolane.pytest_plugin.fixtures"]\n'
+OFF = ""
 KINDS = ["env", "cwd", "umask", "sys_path", "logging", "warnings", "caches"]
 
 LEAKS = """
@@ -193,6 +193,15 @@ def test_each_kind_is_restored_by_its_own_part_alone(suite: pytest.Pytester, kin
     others = " ".join(other for other in KINDS if other != kind)
     result = run(suite, "test_passing.py", "-o", f"isolane_restore={others}")
     assert victims_failed(result) == {kind: 1}
+
+
+def test_it_works_by_itself_where_plugins_are_not_loaded_automatically(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    suite.makeconftest(ON)
+    result = run(suite, "test_passing.py", "--strict-config", "--strict-markers", "-W", "error")
+    result.assert_outcomes(passed=1 + len(KINDS))
 
 
 @pytest.mark.req("R2.4")

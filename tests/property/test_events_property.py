@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.model.event_samples import run_started
 
@@ -110,6 +110,7 @@ def test_bytes_that_are_no_event_are_refused(data: bytes) -> None:
     raise AssertionError(f"taken for an event: {data!r}")
 
 
+@settings(max_examples=50)
 @given(st.lists(events, min_size=1, max_size=4), st.data())
 def test_a_reader_that_comes_at_any_moment_sees_each_event_once_and_whole(
     written: list[Event], data: st.DataObject
@@ -129,6 +130,7 @@ def test_a_reader_that_comes_at_any_moment_sees_each_event_once_and_whole(
     assert seen == written
 
 
+@settings(max_examples=50)
 @given(st.lists(events, min_size=1, max_size=3), st.lists(events, min_size=1, max_size=2), st.data())
 def test_a_log_that_was_cut_off_anywhere_can_be_gone_on_with(
     before: list[Event], after: list[Event], data: st.DataObject

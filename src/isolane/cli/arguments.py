@@ -61,8 +61,9 @@ def new_parser() -> argparse.ArgumentParser:
     _json(gate)
 
     combine = _verb(verbs, "combine", "merge the coverage data of workers, sessions and subprocesses into one")
-    combine.add_argument("directory", nargs="?", type=Path, default=Path(), help="where the data files are")
-    combine.add_argument("--data-file", type=Path, help="the merged file (default: .coverage there)")
+    combine.add_argument("directory", nargs="?", type=Path, help="where the data files are (default: the data file's)")
+    combine.add_argument("--data-file", type=Path, help="the merged file (default: COVERAGE_FILE, else .coverage)")
+    combine.add_argument("--keep", action="store_true", help="leave the files that were merged")
 
     init = _verb(verbs, "init", "write a noxfile, make targets, a CI workflow and docs/testing.md; overwrites nothing")
     init.add_argument("project", nargs="?", type=Path, default=Path(), help="the project's folder (default: here)")
@@ -95,7 +96,6 @@ def _project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stall-timeout",
         type=float,
-        default=600.0,
         metavar="S",
         help="a run in which nothing happens for so many seconds is killed, its test named (default: 600)",
     )

@@ -164,9 +164,9 @@ def _gate(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Ob
 def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
     from isolane.usecases.combine import combine
 
-    result = combine(options.directory, data_file=options.data_file)
+    result = combine(options.directory, options.data_file, keep=options.keep)
     print(result)
-    return ExitCode.OK
+    return result.exit_code
 
 
 def _init(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from isolane.model.events import Event
 from isolane.model.plan import RunPlan
+
+
+class RunLog(Protocol):
+    """Where a run's events are kept: the process that runs the tests writes them, the engine reads along."""
+
+    @property
+    def directory(self) -> Path:
+        """Return the run's directory; the engine makes it, and puts the process's output there."""
+        ...
+
+    def read(self) -> list[Event]:
+        """Return the events that have come since the last call."""
+        ...
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Add what the process could not write itself."""
+        ...
 
 
 class Engine(Protocol):

@@ -11,29 +11,28 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from isolane.engines.aftermath import OUTPUT_NAME, close
+from isolane.engines.base import RunLog
 from isolane.engines.overlay import python_path
-from isolane.history.event_log import FILE_NAME, GAVE_UP, EventLogReader, EventLogWriter
-from isolane.model.errors import ExitCode, RecordError
-from isolane.model.events import Event, RunFinished, TestFinished, WorkerStopped
-from isolane.model.outcome import Category
+from isolane.model.events import Event
 from isolane.model.plan import HANDOVER_VARIABLE, Handover, RunPlan
 from isolane.model.record import RunRecord
 
-OUTPUT_NAME = "output.txt"
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 1.5
 """How long a run that was told to stop may take to tear down, before it is killed."""
 
 
-def run_pytest(plan: RunPlan, command: Sequence[str], directory: Path, overlay: Path) -> Iterator[Event]:
+def run_pytest(plan: RunPlan, command: Sequence[str], log: RunLog, overlay: Path) -> Iterator[Event]:
     """Run ``command`` in the plan's project and yield its events as they happen.
 
-    directory: where the run's event log and output go. overlay: what makes isolane importable there. What the
-    process could not write itself is added to the log: tests that were running when it died, and the end.
+    log: where the process writes its events, and where its output goes. overlay: what makes isolane importable
+    there. What the process could not write itself is added to the log: tests that were running when it died, and
+    the end.
     A :class:`KeyboardInterrupt` stops the run and everything it started within two seconds, then goes on.
     """
+    directory = log.directory
     directory.mkdir(parents=True, exist_ok=True)
-    reader = EventLogReader(directory / FILE_NAME)
     record = RunRecord()
     started = time.time()
     hung = False
@@ -54,7 +53,7 @@ def run_pytest(plan: RunPlan, command: Sequence[str], directory: Path, overlay: 
         last_event = time.monotonic()
         while True:
             over = ended.wait(_POLL_SECONDS)
-            for event in reader.read():
+            for event in log.read():
                 last_event = time.monotonic()
                 record.add(event)
                 yield event
@@ -65,12 +64,12 @@ def run_pytest(plan: RunPlan, command: Sequence[str], directory: Path, overlay: 
                 _kill(process)
     except (KeyboardInterrupt, GeneratorExit):
         _stop(process, ended)
-        _close(directory, record, process.wait(), started, hung=False)
+        close(log, record, process.wait(), started, hung=False)
         raise
     finally:
         _kill(process)
         waiting.join()
-    yield from _close(directory, record, process.returncode, started, hung=hung)
+    yield from close(log, record, process.returncode, started, hung=hung)
 
 
 def _wait(process: subprocess.Popen[bytes], ended: threading.Event) -> None:
@@ -122,65 +121,3 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill whatever is left in the run's process group: also workers whose controller has gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def _close(directory: Path, record: RunRecord, return_code: int, started: float, *, hung: bool) -> list[Event]:
-    """Return the events that a run which did not come to its own end is missing, and add them to its log."""
-    if record.end is not None:
-        return []
-    lost = _recording_failure(directory)
-    if lost:
-        raise RecordError("incomplete-record", lost)
-    now = time.time()
-    missing: list[Event] = []
-    how = _how_it_died(return_code)
-    for node_id in sorted(record.running, key=record.running.__getitem__):
-        if hung:
-            seconds = now - record.running[node_id]
-            message = f"no event for so long that the run was killed, {seconds:.0f} s after this test started"
-        elif return_code in (ExitCode.INTERRUPTED, -signal.SIGINT):
-            continue  # it was told to stop: that test has done nothing wrong
-        else:
-            message = f"the process {how} while this test ran"
-        category = Category.HUNG if hung else Category.CRASHED
-        missing.append(TestFinished(now, node_id, "", category, "" if hung else how, message=message))
-    if hung or return_code < 0:
-        missing.append(WorkerStopped(now, "controller", "hung" if hung else how))
-    counts: dict[str, int] = record.counts()
-    for event in missing:
-        if isinstance(event, TestFinished):
-            counts[event.category.value] = counts.get(event.category.value, 0) + 1
-    code = return_code if return_code >= 0 else ExitCode.FAILED
-    missing.append(
-        RunFinished(
-            now,
-            int(code),
-            {"start": now - started}
-            if not record.header
-            else {"start": record.header.at - record.header.process_started, "tests": now - record.header.at},
-            counts,
-        )
-    )
-    writer = EventLogWriter(directory / FILE_NAME)
-    for event in missing:
-        writer.write(event)
-    writer.close()
-    return missing
-
-
-def _recording_failure(directory: Path) -> str:
-    """Return what the plugin said of a log that it could not write, or nothing."""
-    try:
-        output = (directory / OUTPUT_NAME).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return next((line.partition(GAVE_UP)[2].lstrip(": ") for line in output.splitlines() if GAVE_UP in line), "")
-
-
-def _how_it_died(return_code: int) -> str:
-    if return_code >= 0:
-        return f"exited with {return_code}"
-    try:
-        return f"was killed by {signal.Signals(-return_code).name}"
-    except ValueError:
-        return f"was killed by signal {-return_code}"

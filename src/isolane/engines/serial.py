@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from isolane.engines.base import RunLog
 from isolane.engines.pytest_process import run_pytest
 from isolane.model.events import Event
 from isolane.model.plan import RunPlan
@@ -13,10 +14,10 @@ from isolane.model.plan import RunPlan
 
 @dataclass(frozen=True)
 class SerialEngine:
-    """pytest as it is, in one process. directory: where this run's record goes."""
+    """pytest as it is, in one process. log: where this run's events go."""
 
     overlay: Path
-    directory: Path
+    log: RunLog
     name: str = "serial"
 
     def command(self, plan: RunPlan) -> tuple[str, ...]:
@@ -25,4 +26,4 @@ class SerialEngine:
 
     def run(self, plan: RunPlan) -> Iterator[Event]:
         """Run it."""
-        return run_pytest(plan, self.command(plan), self.directory, self.overlay)
+        return run_pytest(plan, self.command(plan), self.log, self.overlay)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from isolane.engines.base import RunLog
 from isolane.engines.pytest_process import run_pytest
 from isolane.model.events import Event
 from isolane.model.plan import RunPlan
@@ -13,10 +14,10 @@ from isolane.model.plan import RunPlan
 
 @dataclass(frozen=True)
 class XdistEngine:
-    """pytest with ``-n`` and ``--dist``. directory: where this run's record goes."""
+    """pytest with ``-n`` and ``--dist``. log: where this run's events go."""
 
     overlay: Path
-    directory: Path
+    log: RunLog
     name: str = "xdist"
 
     def command(self, plan: RunPlan) -> tuple[str, ...]:
@@ -26,4 +27,4 @@ class XdistEngine:
 
     def run(self, plan: RunPlan) -> Iterator[Event]:
         """Run it."""
-        return run_pytest(plan, self.command(plan), self.directory, self.overlay)
+        return run_pytest(plan, self.command(plan), self.log, self.overlay)

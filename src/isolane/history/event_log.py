@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from isolane.model.errors import RecordError
-from isolane.model.events import Event, RunFinished, RunStarted, decode, encode
+from isolane.model.events import GAVE_UP, Event, RunFinished, RunStarted, decode, encode
 
 FILE_NAME = "events.jsonl"
 _TAIL_BYTES = 65536
-
-
-GAVE_UP = "isolane: this run is not recorded any further"
-"""How the line begins that a run prints whose log could not be written."""
 
 
 class EventLogWriter:
@@ -117,6 +113,25 @@ class EventLogReader:
         self._offset += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [decode(line.decode("utf-8", "replace"), str(self.path)) for line in lines if line.strip()]
+
+
+class RunLogFile:
+    """A run's log as an engine knows it: read along while another process writes, appended to when that has gone."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._reader = EventLogReader(directory / FILE_NAME)
+
+    def read(self) -> list[Event]:
+        """Return the events that have come since the last call."""
+        return self._reader.read()
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Add events at the end."""
+        writer = EventLogWriter(self.directory / FILE_NAME)
+        for event in events:
+            writer.write(event)
+        writer.close()
 
 
 def read_events(path: Path) -> Iterator[Event]:

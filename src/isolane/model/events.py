@@ -20,6 +20,8 @@ from isolane.model.errors import NewerFormatError, RecordError
 from isolane.model.outcome import Category, Outcome
 
 FORMAT = 1
+GAVE_UP = "isolane: this run is not recorded any further"
+"""How the line begins that a run prints whose log could not be written: an engine looks for it."""
 
 
 @dataclass(frozen=True)

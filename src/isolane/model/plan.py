@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 HANDOVER_VARIABLE = "ISOLANE_RUN"
+STALL_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RunPlan:
     dist: str | None = "loadscope"
     seed: int | None = None
     order: Path | None = None
-    stall_seconds: float = 600.0
+    stall_seconds: float = STALL_SECONDS
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

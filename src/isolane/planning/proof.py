@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from isolane.model.proof import Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
-from isolane.statistics.flake_rate import upper_bound_without_failure
 
 
 def baseline_phases() -> tuple[Phase, Phase]:
@@ -50,10 +49,11 @@ def decide(differences: Iterable[Difference], flaky: int) -> tuple[Verdict, str]
     return Verdict.PROVEN, "every test ended the same way in every run"
 
 
-def confidence(results: Sequence[PhaseResult]) -> str:
+def confidence(results: Sequence[PhaseResult], bound: Callable[[int], float]) -> str:
     """Return what the runs would have shown, in words to repeat.
 
-    Each test ran once in every serial, parallel and shuffled phase, and once more in its module's own.
+    bound: the flake rate that a number of clean runs leaves possible. Each test ran once in every serial, parallel
+    and shuffled phase, and once more in its module's own.
     """
     alone = any(one.phase.kind is PhaseKind.MODULE for one in results)
     whole = [one for one in results if one.phase.kind is not PhaseKind.MODULE]
@@ -63,8 +63,7 @@ def confidence(results: Sequence[PhaseResult]) -> str:
     parts = [f"each test ran {runs} times", f"in {orders} order{'s' if orders != 1 else ''}"]
     if workers:
         parts.append(f"on {' and '.join(map(str, workers))} worker{'s' if workers != [1] else ''}")
-    bound = upper_bound_without_failure(runs)
     return (
-        f"{', '.join(parts)}; a test that ends otherwise in over {bound:.0%} of runs would have been seen "
+        f"{', '.join(parts)}; a test that ends otherwise in over {bound(runs):.0%} of runs would have been seen "
         "with 95% probability"
     )

@@ -1,4 +1,7 @@
-"""isolane's options, declared once: each is ``--isolane-NAME``, ini ``isolane_NAME`` and environment ``ISOLANE_NAME``."""
+"""isolane's options, declared once, each with three spellings.
+
+``--isolane-NAME`` on the command line, ``ISOLANE_NAME`` in the environment, ``isolane_NAME`` in the ini file.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ def add_options(parser: pytest.Parser) -> None:
             dest=option.destination,
             default=None,
             metavar="|".join(option.choices) or option.name.upper(),
-            help=f"{option.help}. Default: {option.default or 'none'}. Also ini {option.ini}, environment {option.variable}.",
+            help=f"{option.help}. Default: {option.default or 'none'}. Also {option.variable}, ini {option.ini}.",
         )
         parser.addini(option.ini, option.help, default="")
 

@@ -24,7 +24,6 @@ from isolane.model.events import (
     encode_started,
 )
 from isolane.model.identity import CONTROLLER
-from isolane.model.outcome import Category
 from isolane.pytest_plugin.phases import EXCEPTION_ATTRIBUTE, PhaseReports, first_line
 from isolane.pytest_plugin.process import process_start_time
 
@@ -145,7 +144,7 @@ class Recorder:
             self._write_collection(tuple(item.nodeid for item in session.items))
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Write what the first worker collected: xdist itself checks that the others collected the same."""
         self._write_collection(tuple(ids))
 

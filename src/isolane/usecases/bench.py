@@ -7,12 +7,12 @@ from pathlib import Path
 from statistics import median
 
 from isolane.coordination.processors import available_processors
-from isolane.engines.project import open_workshop
 from isolane.model.measurements import BenchResult, BenchRow
-from isolane.model.plan import RunPlan
+from isolane.model.plan import STALL_SECONDS, RunPlan
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.usecases.execution import Observer, execute, require_tests
 from isolane.usecases.timings import write_timings
+from isolane.usecases.workshop import open_workshop
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class BenchRequest:
     workers: str = "2,auto"
     pairs: int = 3
     reports: Path | None = None
-    stall_seconds: float = 600.0
+    stall_seconds: float | None = None
 
 
 def bench(request: BenchRequest, observer: Observer) -> BenchResult:
@@ -40,7 +40,7 @@ def bench(request: BenchRequest, observer: Observer) -> BenchResult:
             workshop.interpreter.python,
             request.arguments,
             label="bench",
-            stall_seconds=request.stall_seconds,
+            stall_seconds=request.stall_seconds or STALL_SECONDS,
         )
         for number in range(1, request.pairs + 1):
             for count in (0, *counts):

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from isolane.engines.project import Workshop
 from isolane.model.outcome import MISSING, Outcome
 from isolane.model.plan import RunPlan
 from isolane.model.proof import Difference, Nature, Phase, PhaseKind, PhaseResult
 from isolane.planning.compare import compare, same_outcome
 from isolane.usecases.execution import Execution, Observer, execute, result_of
 from isolane.usecases.suggestion import Suggestion, suggest
+from isolane.usecases.workshop import Workshop
 
 _Found = tuple[str, Outcome, Outcome]
 

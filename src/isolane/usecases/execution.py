@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from isolane.engines.project import Workshop
-from isolane.engines.pytest_process import OUTPUT_NAME
+from isolane.engines.aftermath import OUTPUT_NAME
 from isolane.model.errors import ExitCode, IsolaneError
 from isolane.model.events import Event
 from isolane.model.outcome import Category
 from isolane.model.plan import RunPlan
 from isolane.model.proof import Phase, PhaseResult
 from isolane.model.record import RunRecord
+from isolane.usecases.workshop import Workshop
 
 
 class Observer(Protocol):

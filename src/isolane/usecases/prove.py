@@ -10,12 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from isolane.coordination.processors import available_processors
-from isolane.engines.project import Workshop, open_workshop
 from isolane.history.runs import write_whole
 from isolane.model.errors import UsageError
 from isolane.model.identity import module_of
 from isolane.model.outcome import Outcome
-from isolane.model.plan import RunPlan
+from isolane.model.plan import STALL_SECONDS, RunPlan
 from isolane.model.proof import (
     Difference,
     Failure,
@@ -32,10 +31,12 @@ from isolane.planning.proof import baseline_phases, confidence, decide, later_ph
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.reports.proof_json import proof_as_data
 from isolane.reports.proof_md import proof_page
+from isolane.statistics.flake_rate import upper_bound_without_failure
 from isolane.usecases.check import Checker
 from isolane.usecases.execution import Execution, Observer, died, execute, require_tests, result_of
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.timings import write_timings
+from isolane.usecases.workshop import Workshop, open_workshop
 
 _SHUFFLES = 3
 _SEED_LIMIT = 2**32
@@ -52,7 +53,7 @@ class ProveRequest:
     seeds: str | None = None
     dist: str | None = None
     reports: Path | None = None
-    stall_seconds: float = 600.0
+    stall_seconds: float | None = None
 
 
 @dataclass
@@ -112,7 +113,7 @@ class _Prover:
             workshop.project,
             workshop.interpreter.python,
             request.arguments,
-            stall_seconds=request.stall_seconds,
+            stall_seconds=request.stall_seconds or STALL_SECONDS,
             dist=None,
         )
 
@@ -128,6 +129,8 @@ class _Prover:
         ]
         if flaky:
             return self._proof(baseline, [], decide([], len(flaky)), flaky)
+        if self._request.stall_seconds is None:
+            self._plan = replace(self._plan, stall_seconds=float(baseline.setting("stall-timeout") or STALL_SECONDS))
         workers, seeds = self._axes(baseline)
         found: list[Difference] = []
         checker = Checker(self._workshop, self._observer, baseline.outcomes, baseline.added)
@@ -215,7 +218,7 @@ class _Prover:
             checks=tuple(checks),
             differences=tuple(differences),
             flaky=tuple(flaky),
-            confidence=confidence(self._results) if verdict[0] is Verdict.PROVEN else "",
+            confidence=confidence(self._results, upper_bound_without_failure) if verdict[0] is Verdict.PROVEN else "",
             reports=baseline.setting("reports"),
             notes=(self._workshop.note,) if self._workshop.note else (),
         )

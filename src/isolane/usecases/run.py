@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isolane.coordination.processors import available_processors
-from isolane.engines.project import open_workshop
-from isolane.model.plan import RunPlan
+from isolane.model.plan import STALL_SECONDS, RunPlan
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.usecases.execution import Execution, Observer, execute
+from isolane.usecases.workshop import open_workshop
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RunRequest:
     workers: str = "1"
     seed: int | None = None
     order: Path | None = None
-    stall_seconds: float = 600.0
+    stall_seconds: float | None = None
 
 
 def run(request: RunRequest, observer: Observer) -> Execution:
@@ -40,8 +40,7 @@ def run(request: RunRequest, observer: Observer) -> Execution:
             dist=None if dist_given else DEFAULT_DIST,
             seed=request.seed,
             order=request.order.resolve() if request.order else None,
-            stall_seconds=request.stall_seconds,
+            stall_seconds=request.stall_seconds or STALL_SECONDS,
         )
         observer.run_started("run", plan)
-        execution = execute(workshop, plan, observer)
-        return execution
+        return execute(workshop, plan, observer)

@@ -6,8 +6,8 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from isolane.engines.project import Workshop
 from isolane.model.plan import RunPlan
+from isolane.usecases.workshop import Workshop
 
 
 @dataclass(frozen=True)

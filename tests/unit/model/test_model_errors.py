@@ -58,6 +58,7 @@ def test_an_error_is_one_line_with_what_happened_what_to_do_and_its_slug(cls: ty
     error = an_error(cls)
 
     assert str(error) == f"{error.what} {error.hint} [{error.slug}]"
+    assert error.args == (error.what,)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", error.slug)
     assert "\n" not in str(error)
     assert error.what.endswith(".")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import MISSING, FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
 from tests.unit.model.event_samples import ONE_OF_EACH, passed, run_finished, run_started
 
+from isolane.model import events
 from isolane.model.errors import ExitCode, NewerFormatError, RecordError
 from isolane.model.events import FORMAT, Event, RunFinished, RunStarted, TestFinished, decode, encode
 from isolane.model.outcome import Category, Outcome
@@ -35,6 +37,16 @@ def test_the_samples_hold_every_kind_of_event_and_every_field() -> None:
         for item in fields(event):
             if item.name != "format":
                 assert getattr(event, item.name) != item.default, f"{event.kind}: {item.name}"
+
+
+def test_the_kinds_are_those_of_the_format_as_it_is_written_down() -> None:
+    listed = re.findall(r"\b(?:run|test|worker|collection)-[a-z]+", events.__doc__ or "")
+
+    assert [event.kind for event in ONE_OF_EACH] == [
+        *("run-started", "collection-finished", "collection-failed", "worker-started", "worker-stopped"),
+        *("test-started", "test-finished", "run-finished"),
+    ]
+    assert {event.kind for event in ONE_OF_EACH} == set(listed)
 
 
 @each_kind

@@ -94,6 +94,10 @@ def test_a_test_is_counted_once_however_often_it_misbehaves() -> None:
     assert "1 of 40 tests newly flaky (2.5%)" in decide_gate([run()], [one, one, one]).facts
 
 
+def test_one_failure_is_said_in_the_singular() -> None:
+    assert "1 intermittent failure" in decide_gate([run()], [failing("t00")]).facts
+
+
 @pytest.mark.req("BO-2")
 def test_twice_the_serial_time_is_borne_and_more_is_not() -> None:
     assert decide_gate([run(seconds=10.0)], [run(seconds=20.0)]).keep

@@ -7,6 +7,7 @@ import pytest
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.proof import Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
 from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
+from isolane.statistics.flake_rate import upper_bound_without_failure
 
 SERIAL, AGAIN = baseline_phases()
 MODULE = Phase(PhaseKind.MODULE, module="a.py")
@@ -109,7 +110,7 @@ def test_confidence_counts_each_tests_runs_orders_and_workers() -> None:
     ]
 
     # 2 serial, 1 alone, 2 parallel, 3 shuffled; 1 − 0.05^(1/8) = 31%
-    assert confidence(results) == (
+    assert confidence(results, upper_bound_without_failure) == (
         "each test ran 8 times, in 4 orders, on 2 and 8 workers; a test that ends otherwise in over 31% of runs "
         "would have been seen with 95% probability"
     )
@@ -117,11 +118,13 @@ def test_confidence_counts_each_tests_runs_orders_and_workers() -> None:
 
 def test_confidence_of_serial_runs_alone_names_no_workers() -> None:
     # 1 − 0.05^(1/2) = 78%
-    assert confidence([ran(SERIAL), ran(AGAIN)]) == (
+    assert confidence([ran(SERIAL), ran(AGAIN)], upper_bound_without_failure) == (
         "each test ran 2 times, in 1 order; a test that ends otherwise in over 78% of runs "
         "would have been seen with 95% probability"
     )
 
 
 def test_confidence_says_one_worker_where_it_is_one() -> None:
-    assert ", on 1 worker;" in confidence([ran(SERIAL), ran(AGAIN), ran(Phase(PhaseKind.PARALLEL, workers=1))])
+    assert ", on 1 worker;" in confidence(
+        [ran(SERIAL), ran(AGAIN), ran(Phase(PhaseKind.PARALLEL, workers=1))], upper_bound_without_failure
+    )

@@ -44,6 +44,7 @@ def test_ten_tests_are_named_and_the_others_counted(count: int, last: str) -> No
         (0.0, "0.00 s"),
         (0.1234, "0.12 s"),
         (9.99, "9.99 s"),
+        (10.0, "10.0 s"),
         (12.34, "12.3 s"),
         (59.9, "59.9 s"),
         (60.0, "1 min 00 s"),

@@ -53,6 +53,10 @@ def test_what_is_not_known_is_empty() -> None:
 def test_the_head_fits_the_rows() -> None:
     head, rule = table_head()
 
+    assert head.strip("| ").split(" | ") == [
+        *("when (UTC)", "revision", "workers", "dist", "tests", "start", "import and collection", "running tests"),
+        *("teardown", "reporting", "after (this run)", "before (serial)", "speed-up", "remark", "run"),
+    ]
     assert head.count("|") == rule.count("|") == timing_line(row("r1")).count("|")
 
 

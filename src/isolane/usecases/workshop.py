@@ -13,6 +13,7 @@ from isolane.engines.interpreter import Interpreter, find_interpreter
 from isolane.engines.overlay import make_overlay
 from isolane.engines.serial import SerialEngine
 from isolane.engines.xdist import XdistEngine
+from isolane.history.event_log import RunLogFile
 from isolane.history.runs import writable_home
 from isolane.model.identity import new_run_id
 from isolane.model.plan import RunPlan
@@ -31,7 +32,8 @@ class Workshop:
         """Return the engine that runs the plan, xdist where it has workers, else serial, and where its record goes."""
         overlay = make_overlay(self.home, with_xdist=bool(plan.workers) and not self.interpreter.has("pytest-xdist"))
         directory = self.home / "runs" / new_run_id(time.time(), plan.label)
-        engine: Engine = XdistEngine(overlay, directory) if plan.workers else SerialEngine(overlay, directory)
+        log = RunLogFile(directory)
+        engine: Engine = XdistEngine(overlay, log) if plan.workers else SerialEngine(overlay, log)
         return engine, directory
 
 
