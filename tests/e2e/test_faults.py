@@ -106,8 +106,6 @@ def test_an_order_file_that_is_not_there(project):
 # -- where nothing can be written
 
 
-
-
 def test_without_permission_to_write_the_proof_is_made_all_the_same(project):
     project.write(PLAIN)
     (project.path / ".isolane").write_text("a file where the directory would be\n")
@@ -155,7 +153,13 @@ def test_a_full_disk_warns_once_and_the_run_goes_on(project):
 def test_a_test_that_kills_the_serial_process(project):
     project.write(
         PLAIN
-        | {"test_z.py": "import os, signal\ndef test_before(): pass\ndef test_kill(): os.kill(os.getpid(), signal.SIGKILL)\n"}
+        | {
+            "test_z.py": """
+            import os, signal
+            def test_before(): pass
+            def test_kill(): os.kill(os.getpid(), signal.SIGKILL)
+            """
+        }
     )
     ended = project.isolane("prove", *FAST, "--json")
     assert ended.code == 1
@@ -238,7 +242,7 @@ def processes_in(folder: Path) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if Path(os.readlink(entry / "cwd")).is_relative_to(folder):
+                if (entry / "cwd").readlink().is_relative_to(folder):
                     found.append(int(entry.name))
             except OSError:
                 continue
@@ -252,7 +256,7 @@ def test_ctrl_c_stops_everything_within_two_seconds(project, verb):
     wait_for(lambda: list(project.path.glob("running-*")))
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)
     seconds = time.monotonic() - started
     assert process.returncode == 2
     assert err.splitlines()[-1].startswith("isolane: interrupted")

@@ -365,7 +365,7 @@ def test_fixtures_of_wider_scope_work_in_every_style(suite: pytest.Pytester) -> 
     suite.makeconftest(ON)
     suite.makepyfile(
         test_styles="""
-        import os, unittest
+        import os, unittest, pytest
 
         def setup_module():
             os.environ["MODULE"] = "1"
@@ -403,12 +403,26 @@ def test_fixtures_of_wider_scope_work_in_every_style(suite: pytest.Pytester) -> 
             def test_second(self):
                 assert os.environ["CASE"] == "1"
 
-        def test_after():
+        @pytest.fixture(scope="class")
+        def without_a_class():
+            os.environ["NO_CLASS"] = "1"
+            yield
+            assert os.environ.pop("NO_CLASS") == "1"
+
+        def test_after(without_a_class):
             assert not {"CLASS", "CASE", "METHOD"} & os.environ.keys()
-            assert os.environ["MODULE"] == "1"
+            assert os.environ["MODULE"] == os.environ["NO_CLASS"] == "1"
+
+        def test_after_that(request):
+            assert "NO_CLASS" not in os.environ
+            request.getfixturevalue("without_a_class")
+            assert os.environ["NO_CLASS"] == "1"
+
+        def test_last():
+            assert "NO_CLASS" not in os.environ
         """
     )
-    run(suite, "test_styles.py").assert_outcomes(passed=5)
+    run(suite, "test_styles.py").assert_outcomes(passed=7)
 
 
 def test_a_fixture_that_is_torn_down_for_its_next_parameter_in_the_midst_of_a_test_owns_that_too(

@@ -9,7 +9,12 @@ import subprocess
 import pytest
 
 CLEAN = {
-    "test_one.py": "import pytest\ndef test_a(): pass\ndef test_b(): pass\n@pytest.mark.skip(reason='not here')\ndef test_c(): pass\n",
+    "test_one.py": """
+        import pytest
+        def test_a(): pass
+        def test_b(): pass
+        def test_c(): pytest.skip("not here")
+    """,
     "test_two.py": "import pytest\ndef test_d(): pass\n@pytest.mark.xfail(reason='known')\ndef test_e(): assert 0\n",
 }
 TOGETHER = {
@@ -152,13 +157,17 @@ def test_what_only_fails_in_parallel_is_not_proven(project):
                     (house / "{me}").unlink()
     """
     project.write({"test_x.py": body.format(me="x", other="y"), "test_y.py": body.format(me="y", other="x")})
-    project.write({"conftest.py": """
+    project.write(
+        {
+            "conftest.py": """
         import shutil
         from pathlib import Path
         def pytest_configure(config):
             if not hasattr(config, "workerinput"):
                 shutil.rmtree(Path(__file__).parent / "house", ignore_errors=True)
-    """})
+    """
+        }
+    )
     ended, proof = prove(project)
     assert ended.code == 1
     assert proof["verdict"] == "not proven"
@@ -173,7 +182,9 @@ def test_what_only_fails_in_parallel_is_not_proven(project):
 
 
 def test_arguments_reach_pytest_and_paths_give_way_to_the_module(project):
-    project.write({f"tests/unit/{name}": text for name, text in CLEAN.items()} | {"tests/other/test_x.py": "assert 0\n"})
+    project.write(
+        {f"tests/unit/{name}": text for name, text in CLEAN.items()} | {"tests/other/test_x.py": "assert 0\n"}
+    )
     ended, proof = prove(project, "--", "tests/unit", "-k", "test_a or test_d or tests")
     assert ended.code == 0, ended.text
     assert proof["arguments"] == ["tests/unit", "-k", "test_a or test_d or tests"]
@@ -240,3 +251,45 @@ def test_the_project_needs_neither_isolane_nor_xdist(project, other_python):
         rest = shlex.split(command)[1:]
         again = project.isolane(*rest, PYTEST_ADDOPTS="-rA")
         assert "PASSED test_b_victim.py::test_victim" in again.out, again.text
+
+
+def test_a_module_that_cannot_be_imported_alone_is_told_with_its_error(project):
+    project.write(
+        {
+            "test_a_first.py": "import sys\nsys.lane = 1\ndef test_first(): pass\n",
+            "test_b_second.py": "import sys\nassert sys.lane\ndef test_second(): pass\n",
+        }
+    )
+    ended, proof = prove(project)
+    assert ended.code == 1
+    (one,) = proof["differences"]
+    assert (one["node_id"], one["found"]["outcome"], one["shown_again"]) == (
+        "test_b_second.py::test_second",
+        "missing",
+        True,
+    )
+    assert one["message"].startswith("test_b_second.py could not be collected: ")
+    assert "AttributeError" in one["message"]
+
+
+def test_ids_that_change_from_process_to_process_are_told(project):
+    project.write(
+        {"test_ids.py": "import os, pytest\n@pytest.mark.parametrize('n', [os.getpid()])\ndef test_n(n): pass\n"}
+    )
+    ended, proof = prove(project)
+    assert (ended.code, proof["verdict"]) == (1, "inconclusive")
+    assert {one["outcomes"][0]["outcome"] for one in proof["flaky"]} == {"passed", "missing"}
+
+
+def test_folders_with_spaces_doctests_and_a_rootdir_above(tmp_path, project):
+    (project.path / "pytest.ini").write_text("[pytest]\naddopts = --doctest-modules\n")
+    project.write(
+        {
+            "my suite/lane one.py": '"""\n>>> 1 + 1\n2\n"""\n',
+            "my suite/test_two.py": "import unittest\nclass Case(unittest.TestCase):\n    def test_x(self): pass\n",
+        }
+    )
+    ended, proof = prove(project, "my suite")
+    assert ended.code == 0, ended.text
+    assert proof["tests"]["total"] == 2
+    assert [one["tests"] for one in proof["phases"]] == [2, 2, 1, 1, 2, 2]

@@ -141,9 +141,7 @@ def test_a_failing_subtest_fails_its_test(project):
 
 
 def test_a_seed_draws_one_order_for_all_workers(project):
-    project.write(
-        {f"test_{letter}.py": "".join(f"def test_{n}(): pass\n" for n in range(5)) for letter in "abc"}
-    )
+    project.write({f"test_{letter}.py": "".join(f"def test_{n}(): pass\n" for n in range(5)) for letter in "abc"})
     assert project.pytest("--isolane-seed", "3", "--isolane-record=on").code == 0
     assert project.pytest("--isolane-seed", "3", "-n", "2").code == 0
     assert project.pytest("--isolane-record=on").code == 0

@@ -62,7 +62,9 @@ def test_a_parallel_run_writes_its_timings_beside_the_serial_run_before_it(proje
     assert "serial before: " in parallel.out
     page = (project.path / "reports/ci_timings.md").read_text()
     header, row = (line for line in page.splitlines() if line.startswith("| "))
-    cells = dict(zip(header.strip("| ").split(" | "), (cell.strip() for cell in row.strip("|").split("|")), strict=True))
+    cells = dict(
+        zip(header.strip("| ").split(" | "), (cell.strip() for cell in row.strip("|").split("|")), strict=True)
+    )
     assert (cells["workers"], cells["dist"], cells["tests"]) == ("2", "loadscope", "3")
     phases = ("start", "import and collection", "running tests", "teardown", "reporting")
     assert sum(float(cells[phase]) for phase in phases) == pytest.approx(float(cells["after (this run)"]), abs=0.05)
@@ -76,7 +78,9 @@ def test_rows_are_newest_first_and_outlive_their_records(project):
     for _ in range(3):
         project.pytest("-n", "2", "--isolane-keep-runs=1")
     assert len(project.runs()) == 1
-    rows = [line for line in (project.path / "reports/ci_timings.md").read_text().splitlines() if line.startswith("| 2")]
+    rows = [
+        line for line in (project.path / "reports/ci_timings.md").read_text().splitlines() if line.startswith("| 2")
+    ]
     assert len(rows) == 3
     assert rows == sorted(rows, reverse=True)
 

@@ -36,7 +36,16 @@ def test_unset_or_1_starts_no_worker(project, value):
 
 @pytest.mark.req("R4.3")
 def test_serial_run_says_the_same_as_one_without_xdist(project):
-    project.write({"test_a.py": "import pytest\ndef test_a(): pass\ndef test_b(): assert 0\n@pytest.mark.skip\ndef test_c(): pass\n"})
+    project.write(
+        {
+            "test_a.py": """
+            import pytest
+            def test_a(): pass
+            def test_b(): assert 0
+            def test_c(): pytest.skip()
+            """
+        }
+    )
     with_xdist = project.pytest("-rA", PYTEST_WORKERS="1")
     without = project.pytest("-rA", "-p", "no:xdist", "-p", "no:isolane")
     tail = [line for line in with_xdist.out.splitlines() if line.startswith(("PASSED", "FAILED", "SKIPPED"))]
@@ -61,9 +70,7 @@ def test_auto_gives_a_worker_for_each_processor_this_process_may_use(project):
     def on_one_processor():
         os.sched_setaffinity(0, one)
 
-    with project.write(SUITE).start(
-        "pytest", env={"PYTEST_WORKERS": "auto"}, preexec_fn=on_one_processor
-    ) as process:
+    with project.write(SUITE).start("pytest", env={"PYTEST_WORKERS": "auto"}, preexec_fn=on_one_processor) as process:
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "1 worker (PYTEST_WORKERS=auto: 1 processor to use)" in out
@@ -97,7 +104,8 @@ def test_the_environment_wins_over_the_ini_file(project, value, expected):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "dist"), [((), "loadscope (default)"), (("--dist", "load"), "load"), (("--dist=worksteal",), "worksteal")]
+    ("arguments", "dist"),
+    [((), "loadscope (default)"), (("--dist", "load"), "load"), (("--dist=worksteal",), "worksteal")],
 )
 def test_parallel_runs_default_to_loadscope(project, arguments, dist):
     ended = project.write(SUITE).pytest("-n", "2", *arguments)

@@ -38,7 +38,13 @@ def decide(differences: Iterable[Difference], flaky: int) -> tuple[Verdict, str]
     }
     if solid:
         verb = "test ends" if len(solid) == 1 else "tests end"
-        return Verdict.NOT_PROVEN, f"{len(solid)} {verb} otherwise than in the serial run"
+        together = {
+            one.node_id
+            for one in found
+            if one.phase.kind is PhaseKind.MODULE and one.expected.is_bad and not one.found.is_bad
+        }
+        more = f", {len(together)} of them fail together and pass alone" if together else ""
+        return Verdict.NOT_PROVEN, f"{len(solid)} {verb} otherwise than in the serial run{more}"
     if found:
         once = len({one.node_id for one in found})
         verb = "test was" if once == 1 else "tests were"

@@ -50,7 +50,7 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     """Be the first function-scoped fixture of every test; let fixtures of wider scope own what they change."""
-    if isinstance(request.node, pytest.Item):
+    if request.scope == "function":
         if fixturedef.argname == _FIXTURE:
             finish: Callable[[Any], None] = fixturedef.finish
             request.config.stash[_finish] = lambda: finish(request)
@@ -78,7 +78,7 @@ def _begin_teardown(stack: StateStack, fixturedef: pytest.FixtureDef[Any]) -> No
 
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """Let stay what the teardown of a fixture of wider scope changed."""
-    if not isinstance(request.node, pytest.Item):
+    if request.scope != "function":
         request.config.stash[_stack_of].adopt(fixturedef)
 
 

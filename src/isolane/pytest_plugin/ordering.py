@@ -25,7 +25,7 @@ class FileOrder:
     """Runs the tests that a file lists, in its order, and deselects the others."""
 
     def __init__(self, path: Path) -> None:
-        self._wanted = [line for line in path.read_text(encoding="utf-8").split("\n") if line]
+        self._wanted = [line for line in path.read_text(encoding="utf-8", errors="surrogateescape").split("\n") if line]
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -131,7 +131,9 @@ class Recorder:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Write a file that could not be collected."""
         if report.failed:
-            message = first_line(str(report.longrepr), last=True)
+            text = str(report.longrepr)
+            # xdist reports a difference between workers this way, and its diff has no last word.
+            message = first_line(text, last=not text.startswith("Different tests were collected"))
             self.writer.write(CollectionFailed(at=time.time(), node_id=report.nodeid, message=message))
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:

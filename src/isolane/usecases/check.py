@@ -10,7 +10,7 @@ from isolane.model.outcome import MISSING, Outcome
 from isolane.model.plan import RunPlan
 from isolane.model.proof import Difference, Nature, Phase, PhaseKind, PhaseResult
 from isolane.planning.compare import compare, same_outcome
-from isolane.usecases.execution import Execution, Observer, execute, result_of
+from isolane.usecases.execution import Execution, Observer, execute, result_of, why_missing
 from isolane.usecases.suggestion import Suggestion, suggest
 from isolane.usecases.workshop import Workshop
 
@@ -51,7 +51,7 @@ class Checker:
                 continue
             last = max(sequence.index(node_id) for node_id, _, _ in here)
             order = execution.directory / f"order-{worker or 'lost'}.txt"
-            order.write_text("\n".join(sequence[: last + 1]) + "\n", encoding="utf-8")
+            order.write_text("\n".join(sequence[: last + 1]) + "\n", encoding="utf-8", errors="surrogateescape")
             plan = self._serial_plan(execution.plan, order)
             suggestion = suggest(self._workshop, plan, self._added)
             shown = self._settle(phase, execution, here, suggestion, Nature.ORDER)
@@ -79,6 +79,7 @@ class Checker:
         self._observer.run_finished(title, again.record, f"{len(shown)} of {len(found)} shown again")
         self.results.append(result_of(phase, again, len(shown)))
         differences = []
+        absent = why_missing(execution)
         for node_id, expected, other in found:
             finished = execution.record.finished.get(node_id)
             differences.append(
@@ -87,7 +88,7 @@ class Checker:
                     phase=phase,
                     expected=expected,
                     found=other,
-                    message=finished.message if finished else "",
+                    message=finished.message if finished else absent,
                     location=finished.location if finished else "",
                     nature=nature if node_id in shown else Nature.INTERMITTENT,
                     command=suggestion.text,

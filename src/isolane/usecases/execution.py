@@ -131,6 +131,18 @@ def died(record: RunRecord) -> str:
     return f"{crashed[-1].detail} while {crashed[-1].node_id} ran" if crashed else ""
 
 
+def why_missing(execution: Execution) -> str:
+    """Return why tests of a run are missing, as far as the run says; nothing where it came to its end with tests."""
+    record = execution.record
+    if record.collection_failures:
+        first = record.collection_failures[0]
+        return f"{first.node_id or 'the tests'} could not be collected: {first.message}"
+    how = died(record)
+    if how:
+        return f"the process {how}"
+    return "" if record.outcomes else _last_error(execution.output)
+
+
 def _last_error(output: str) -> str:
     """Return the line of pytest's output that says most: its error marks first, else the last line."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]

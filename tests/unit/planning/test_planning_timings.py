@@ -53,6 +53,8 @@ def test_one_slow_run_among_ten_is_no_measure() -> None:
 def test_only_the_last_ten_count() -> None:
     assert slower(12.5, *[12.0] * 10, *[1.0] * 30) is None
     assert slower(12.5, *[10.0] * 10, *[100.0] * 30) == pytest.approx(0.25)
+    # of these ten the median is 15; an eleventh, or one fewer, would make it 10
+    assert slower(16.5, *[10.0] * 5, *[20.0] * 5, 10.0) is None
 
 
 def test_a_run_is_not_held_against_later_ones() -> None:

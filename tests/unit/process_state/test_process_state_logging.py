@@ -198,7 +198,8 @@ def test_pytests_capturing_handler_is_not_brought_back_and_a_leaked_one_is_remov
 
 
 def test_captured_warnings_and_the_modules_settings_are_given_back(known: logging.Logger) -> None:
-    show, record_factory, last_resort = warnings.showwarning, logging.getLogRecordFactory(), logging.lastResort
+    logger_class, record_factory = logging.getLoggerClass(), logging.getLogRecordFactory()
+    show, last_resort = warnings.showwarning, logging.lastResort
     before = KIND.snapshot()
     logging.captureWarnings(True)
     logging.setLoggerClass(type("Own", (logging.Logger,), {}))
@@ -212,7 +213,7 @@ def test_captured_warnings_and_the_modules_settings_are_given_back(known: loggin
     KIND.restore(before)
 
     assert KIND.diff(before, KIND.snapshot()) == []
-    assert logging.getLoggerClass() is logging.Logger
+    assert logging.getLoggerClass() is logger_class
     assert logging.getLogRecordFactory() is record_factory
     assert (logging.raiseExceptions, logging.lastResort) == (True, last_resort)
     warnings.showwarning = show
