@@ -42,7 +42,7 @@ def decide(differences: Iterable[Difference], flaky: int) -> tuple[Verdict, str]
             one.node_id
             for one in found
             if one.phase.kind is PhaseKind.MODULE and one.expected.is_bad and not one.found.is_bad
-        }
+        } & solid
         more = f", {len(together)} of them fail together and pass alone" if together else ""
         return Verdict.NOT_PROVEN, f"{len(solid)} {verb} otherwise than in the serial run{more}"
     if found:

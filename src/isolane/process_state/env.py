@@ -13,6 +13,7 @@ from isolane.model.state import Change
 
 _CURRENT_TEST = "PYTEST_CURRENT_TEST"
 """pytest's own: its value changes from phase to phase, and pytest removes it itself after the test."""
+_RAW_CURRENT_TEST: Any = os.fsencode(_CURRENT_TEST) if os.supports_bytes_environ else _CURRENT_TEST
 
 
 class EnvironmentSnapshot(NamedTuple):
@@ -34,7 +35,7 @@ class EnvironmentKind:
         """Copy the raw contents; decoding fifty variables would cost ten times as much."""
         environ = os.environ
         contents = dict(_raw(environ))
-        current_test = contents.pop(_raw_key(environ, _CURRENT_TEST), None)
+        current_test = contents.pop(_RAW_CURRENT_TEST, None)
         return EnvironmentSnapshot(environ, contents, current_test, _zone())
 
     def diff(self, before: EnvironmentSnapshot, after: EnvironmentSnapshot) -> list[Change]:
@@ -69,10 +70,9 @@ class EnvironmentKind:
         if os.environ is not environ:
             os.environ = environ  # type: ignore[assignment]  # noqa: B003  # the very object that it was
         current = dict(_raw(environ))
-        current_test = _raw_key(environ, _CURRENT_TEST)
-        if current.pop(current_test, None) is None and before.current_test is not None:
+        if current.pop(_RAW_CURRENT_TEST, None) is None and before.current_test is not None:
             # pytest removes it after the test, and fails when it is not there.
-            _put(environ, current_test, before.current_test)
+            _put(environ, _RAW_CURRENT_TEST, before.current_test)
         if current != before.contents:
             for key in _differing(before.contents, current):
                 _put(environ, key, before.contents.get(key))
@@ -127,15 +127,9 @@ class IsolatedEnvironment:
 
 
 def _raw(environ: MutableMapping[str, str]) -> MutableMapping[Any, Any]:
+    """Return the dictionary behind ``os.environ``; for whatever a test has put in its place, that itself."""
     raw = getattr(environ, "_data", None)
     return raw if type(raw) is dict else environ
-
-
-def _raw_key(environ: MutableMapping[str, str], name: str) -> Any:
-    return os.fsencode(name) if type(environ) is _BYTES_ENVIRON else name
-
-
-_BYTES_ENVIRON = type(os.environ) if os.supports_bytes_environ else None
 
 
 def _put(environ: MutableMapping[str, str], key: Any, value: Any) -> None:

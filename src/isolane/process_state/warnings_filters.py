@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change
@@ -40,9 +39,9 @@ class WarningsKind:
         return WarningsSnapshot(
             filters,
             _entries(filters),
-            tuple(getattr(warnings, hook, None) for hook in _HOOKS),
+            tuple([getattr(warnings, hook, None) for hook in _HOOKS]),
             context,
-            _entries(_filters_of(context)),
+            () if context is None else _entries(_filters_of(context)),
         )
 
     def diff(self, before: WarningsSnapshot, after: WarningsSnapshot) -> list[Change]:
@@ -109,7 +108,7 @@ def _filters_of(context: Any) -> Any:
 
 
 def _entries(filters: object) -> tuple[Any, ...]:
-    return tuple(filters) if isinstance(filters, Sequence) else ()
+    return tuple(filters) if isinstance(filters, (list, tuple)) else ()
 
 
 def _describe(entry: object) -> str:

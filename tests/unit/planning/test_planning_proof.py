@@ -90,6 +90,19 @@ def test_tests_are_counted_not_differences() -> None:
     assert reason.startswith("2 tests were seen")
 
 
+def test_tests_that_fail_together_and_pass_alone_are_counted_apart() -> None:
+    failed = Outcome(Category.FAILED, "KeyError")
+    passes_alone = [Difference(name, MODULE, failed, PASSED, nature=Nature.ALONE) for name in "ab"]
+    otherwise = Difference("c", MODULE, failed, Outcome(Category.FAILED, "ValueError"), nature=Nature.ALONE)
+    in_another_order = Difference("d", SHUFFLED, failed, PASSED, nature=Nature.ORDER)
+    once = Difference("e", MODULE, failed, PASSED, nature=Nature.INTERMITTENT)
+
+    assert decide([*passes_alone, otherwise, in_another_order, once], flaky=0) == (
+        Verdict.NOT_PROVEN,
+        "4 tests end otherwise than in the serial run, 2 of them fail together and pass alone",
+    )
+
+
 def test_a_baseline_that_differs_from_itself_is_inconclusive_whatever_else_was_found() -> None:
     assert decide([], flaky=1) == (
         Verdict.INCONCLUSIVE,
