@@ -293,3 +293,40 @@ def test_folders_with_spaces_doctests_and_a_rootdir_above(tmp_path, project):
     assert ended.code == 0, ended.text
     assert proof["tests"]["total"] == 2
     assert [one["tests"] for one in proof["phases"]] == [2, 2, 1, 1, 2, 2]
+
+
+def test_a_run_that_fails_though_no_test_did_is_a_difference(project):
+    project.write(
+        CLEAN
+        | {
+            "conftest.py": """
+            def pytest_sessionfinish(session):
+                if len(session.config.option.tx or ()):
+                    raise RuntimeError("only with workers")
+            """
+        }
+    )
+    ended, proof = prove(project)
+    assert (ended.code, proof["verdict"]) == (1, "not proven")
+    (one,) = proof["differences"]
+    assert (one["node_id"], one["found"]["outcome"]) == ("(pytest itself)", "failed")
+    assert one["found"]["detail"].startswith("exit code ")
+    assert one["shown_again"]
+
+
+def test_a_coverage_threshold_that_a_part_cannot_reach_is_no_difference(project):
+    project.write(CLEAN | {"test_more.py": "def test_more():\n    assert True\n"})
+    ended, proof = prove(project, "--", "--cov=.", "--cov-fail-under=100")
+    assert ended.code == 0, proof["differences"]
+    assert any(one["exit_code"] == 1 for one in proof["phases"] if one["module"])
+    assert not list(project.path.glob(".coverage*"))
+
+
+@pytest.mark.parametrize("how", ["pytest.exit('enough')", "raise KeyboardInterrupt"])
+def test_a_test_that_interrupts_the_run_is_not_taken_for_passed(project, how):
+    project.write({"test_a.py": f"import pytest\ndef test_a(): pass\ndef test_b():\n    {how}\ndef test_c(): pass\n"})
+    project.pytest("--isolane-record=on")
+    record = project.runs()[0].record()
+    assert list(record.outcomes) == ["test_a.py::test_a"]
+    assert list(record.running) == ["test_a.py::test_b"]
+    assert record.exit_code == 2

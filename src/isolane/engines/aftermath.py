@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from isolane.engines.base import RunLog
@@ -44,6 +45,15 @@ def close(log: RunLog, record: RunRecord, return_code: int, started: float, *, h
     missing.append(RunFinished(now, return_code if return_code >= 0 else int(ExitCode.FAILED), phases, counts))
     log.append(missing)
     return missing
+
+
+def correct_exit_code(log: RunLog, record: RunRecord, return_code: int) -> list[Event]:
+    """Return the end once more where the process did not exit with what pytest had meant to: a hook failed last."""
+    if record.end is None or return_code < 0 or record.end.exit_code == return_code:
+        return []
+    events: list[Event] = [replace(record.end, exit_code=return_code)]
+    log.append(events)
+    return events
 
 
 def _victims(record: RunRecord, now: float, return_code: int, how: str) -> list[TestFinished]:

@@ -45,7 +45,7 @@ def find_interpreter(project: Path, python: str | None) -> Interpreter:
     """Return the interpreter that runs the project's tests.
 
     python: a path or a program's name; where it is None, the project's own ``.venv`` or ``venv``, else the active
-    virtual environment, else ``python3`` on the PATH. Raises :class:`ProjectError` where the project is no folder,
+    virtual environment, else the one that isolane itself runs in. Raises :class:`ProjectError` where the project is no folder,
     where there is no such interpreter, it is too old, or has no pytest.
     """
     if not project.is_dir():
@@ -59,6 +59,7 @@ def find_interpreter(project: Path, python: str | None) -> Interpreter:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_SECONDS,
             check=False,
         )
@@ -98,8 +99,9 @@ def _resolve(project: Path, python: str | None) -> str:
             # Not resolved: a virtual environment's python is a link, and knows its place by the link's name.
             path = Path(python).expanduser()
             if not path.is_file():
+                state = "is no program" if path.exists() else "is not there"
                 raise ProjectError(
-                    "no-interpreter", f"{python} is not there.", "Name the project's interpreter with --python."
+                    "no-interpreter", f"{python} {state}.", "Name the project's interpreter with --python."
                 )
             return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow the link
         found = shutil.which(python)
@@ -110,6 +112,12 @@ def _resolve(project: Path, python: str | None) -> str:
         return found
     for environment in (project / ".venv", project / "venv", Path(os.environ.get("VIRTUAL_ENV", ""))):
         candidate = environment / "bin" / "python"
+        if environment != Path() and candidate.is_symlink() and not candidate.exists():
+            raise ProjectError(
+                "no-interpreter",
+                f"{candidate} is a link to a Python that is gone.",
+                "Make the environment anew, or name the project's interpreter with --python.",
+            )
         if environment != Path() and candidate.is_file():
             return os.path.abspath(candidate)  # noqa: PTH100 - as above
     import sys

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from isolane.engines.aftermath import OUTPUT_NAME, close
+from isolane.engines.aftermath import OUTPUT_NAME, close, correct_exit_code
 from isolane.engines.base import RunLog
 from isolane.engines.overlay import python_path
 from isolane.model.events import Event
@@ -70,6 +70,7 @@ def run_pytest(plan: RunPlan, command: Sequence[str], log: RunLog, overlay: Path
         _kill(process)
         waiting.join()
     yield from close(log, record, process.returncode, started, hung=hung)
+    yield from correct_exit_code(log, record, process.returncode)
 
 
 def _wait(process: subprocess.Popen[bytes], ended: threading.Event) -> None:

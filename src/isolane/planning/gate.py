@@ -38,12 +38,12 @@ def decide_gate(serial: Sequence[RunRecord], parallel: Sequence[RunRecord]) -> G
         for node_id, outcome in serial[0].outcomes.items()
         if all(same_outcome(outcome, run.outcomes.get(node_id, outcome)) for run in serial[1:])
     }
-    misbehaving: dict[str, int] = {}
+    misbehaving: set[str] = set()
     intermittent = 0
     for run in last:
         for node_id, outcome in run.outcomes.items():
             if node_id in stable and not same_outcome(stable[node_id], outcome):
-                misbehaving[node_id] = misbehaving.get(node_id, 0) + 1
+                misbehaving.add(node_id)
                 intermittent += outcome.is_bad
     share = len(misbehaving) / max(1, len(serial[0].outcomes))
     slower = median(run.seconds for run in last) / max(1e-9, median(run.seconds for run in serial[:LAST_RUNS]))

@@ -55,11 +55,11 @@ def decide(differences: Iterable[Difference], flaky: int) -> tuple[Verdict, str]
     return Verdict.PROVEN, "every test ended the same way in every run"
 
 
-def confidence(results: Sequence[PhaseResult], bound: Callable[[int], float]) -> str:
+def confidence(results: Sequence[PhaseResult], smallest_rate: Callable[[int], float | None]) -> str:
     """Return what the runs would have shown, in words to repeat.
 
-    bound: the flake rate that a number of clean runs leaves possible. Each test ran once in every serial, parallel
-    and shuffled phase, and once more in its module's own.
+    smallest_rate: of ending otherwise that a number of runs would have shown, None where they are too few to say.
+    Each test ran once in every serial, parallel and shuffled phase, and once more in its module's own.
     """
     alone = any(one.phase.kind is PhaseKind.MODULE for one in results)
     whole = [one for one in results if one.phase.kind is not PhaseKind.MODULE]
@@ -69,7 +69,10 @@ def confidence(results: Sequence[PhaseResult], bound: Callable[[int], float]) ->
     parts = [f"each test ran {runs} times", f"in {orders} order{'s' if orders != 1 else ''}"]
     if workers:
         parts.append(f"on {' and '.join(map(str, workers))} worker{'s' if workers != [1] else ''}")
+    rate = smallest_rate(runs)
+    if rate is None:
+        return f"{', '.join(parts)}; too few runs to say how rarely a test may still end otherwise"
     return (
-        f"{', '.join(parts)}; a test that ends otherwise in over {bound(runs):.0%} of runs would have been seen "
+        f"{', '.join(parts)}; a test that ends otherwise in over {rate:.0%} of runs would have been seen "
         "with 95% probability"
     )

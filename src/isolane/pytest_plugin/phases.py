@@ -19,12 +19,23 @@ class PhaseReports:
     Reports of subtests are passed over: pytest fails the test itself when a subtest failed.
     """
 
-    __slots__ = ("attempts", "awaits_rerun", "call", "is_plain_pass", "reports", "setup", "teardown", "worker")
+    __slots__ = (
+        "attempts",
+        "awaits_rerun",
+        "call",
+        "is_over",
+        "is_plain_pass",
+        "reports",
+        "setup",
+        "teardown",
+        "worker",
+    )
 
     def __init__(self) -> None:
         self.reports: list[pytest.TestReport] = []
         self.attempts = 1
         self.awaits_rerun = False
+        self.is_over = False
         self.worker = CONTROLLER
         self.setup = self.call = self.teardown = 0.0
         self.is_plain_pass = True
@@ -44,6 +55,7 @@ class PhaseReports:
                 self.worker = extra["node"].gateway.id
         elif when == "teardown":
             self.teardown += report.duration
+            self.is_over = True
         if report.outcome == "passed" and "wasxfail" not in extra:
             return
         self.is_plain_pass = False

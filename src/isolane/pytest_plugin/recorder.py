@@ -103,8 +103,10 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         """Write the end: all reporting is done."""
-        for node_id in list(self._open):
-            self._finish(node_id)
+        for node_id, test in list(self._open.items()):
+            # A test that was interrupted has no teardown to report: nobody knows how it would have ended.
+            if test.is_over:
+                self._finish(node_id)
         now = time.time()
         finished = self._session_finished or now
         first = self._first_test or finished

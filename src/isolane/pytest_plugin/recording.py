@@ -15,6 +15,7 @@ import pytest
 from isolane.history.event_log import EventLogWriter
 from isolane.history.revision import git_revision
 from isolane.history.runs import make_home, prune, runs_directory
+from isolane.model.errors import IsolaneError
 from isolane.model.identity import new_run_id
 from isolane.model.plan import Handover
 from isolane.pytest_plugin.options import number_of, settings, value_of
@@ -77,8 +78,8 @@ class AfterRun:
 
             try:
                 row = write_timings(self._root, self._reports)
-            except OSError as error:
-                self._say(f"isolane: the timings are not written: {self._reports}: {error.strerror}.")
+            except (OSError, IsolaneError) as error:
+                self._say(f"isolane: the timings are not written: {error}")
             else:
                 if row is not None:
                     self._say(f"isolane: {timing_sentence(row)}")

@@ -20,6 +20,24 @@ def upper_bound_without_failure(runs: int, confidence: float = 0.95) -> float:
     return 1.0 if runs == 0 else 1 - (1 - confidence) ** (1 / runs)
 
 
+def smallest_rate_seen(runs: int, confidence: float = 0.95) -> float | None:
+    """Return the smallest rate of ending otherwise that ``runs`` runs would have shown, at that confidence.
+
+    A test that ends otherwise at rate p (at most half: else the other outcome is the usual one) stays unseen when
+    all runs agree, with probability (1 − p)^runs + p^runs. None where even p = 1/2 may well stay unseen.
+
+    >>> round(smallest_rate_seen(8), 2), smallest_rate_seen(5)
+    (0.31, None)
+    """
+    if runs < 1 or not 0 < confidence < 1:
+        raise ValueError(f"runs {runs} must be at least 1, confidence {confidence} lies between 0 and 1")
+
+    def seen(p: float) -> float:
+        return confidence - ((1 - (1 - p) ** runs) - p**runs)
+
+    return None if seen(0.5) > 0 else _solve(lambda p: -seen(p / 2)) / 2
+
+
 def clopper_pearson(failures: int, runs: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the two-sided exact interval of the flake rate after ``failures`` in ``runs``.
 

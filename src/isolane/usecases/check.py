@@ -31,7 +31,7 @@ class Checker:
 
     def check(self, phase: Phase, execution: Execution, expected: Mapping[str, Outcome]) -> list[Difference]:
         """Return the phase's differences, each with a command that was run to see whether it shows it again."""
-        found = compare(expected, execution.record.outcomes)
+        found = compare(expected, execution.outcomes)
         if not found:
             return []
         if phase.kind is PhaseKind.PARALLEL:
@@ -74,7 +74,7 @@ class Checker:
         title = f"check: {phase.name}"
         self._observer.run_started(title, suggestion.plan)
         again = execute(self._workshop, suggestion.plan, self._observer)
-        outcomes = again.record.outcomes
+        outcomes = again.outcomes
         shown = {node_id for node_id, _, other in found if same_outcome(outcomes.get(node_id, MISSING), other)}
         self._observer.run_finished(title, again.record, f"{len(shown)} of {len(found)} shown again")
         self.results.append(result_of(phase, again, len(shown)))

@@ -10,11 +10,15 @@ from typing import Protocol
 from isolane.engines.aftermath import OUTPUT_NAME
 from isolane.model.errors import ExitCode, IsolaneError
 from isolane.model.events import Event
-from isolane.model.outcome import Category
+from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.plan import RunPlan
 from isolane.model.proof import Phase, PhaseResult
 from isolane.model.record import RunRecord
 from isolane.usecases.workshop import Workshop
+
+
+PYTEST_ITSELF = "(pytest itself)"
+"""Stands for the run as a whole among the node ids that are compared."""
 
 
 class Observer(Protocol):
@@ -54,6 +58,20 @@ class Execution:
     command: tuple[str, ...]
     directory: Path
     record: RunRecord
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """Return what became of the tests, and of pytest itself: it fails where its exit code is not the tests'.
+
+        A plugin that fails in a hook, or a coverage threshold, makes a run fail though no test did. A part of the
+        suite does not reach a threshold for the whole: of a module alone, exit code 1 says nothing.
+        """
+        code = self.record.exit_code
+        explained = {1 if any(outcome.is_bad for outcome in self.record.outcomes.values()) else 0}
+        if self.plan.label == "module":
+            explained |= {0, 1, 5}
+        itself = PASSED if code in explained else Outcome(Category.FAILED, f"exit code {code}")
+        return {**self.record.outcomes, PYTEST_ITSELF: itself}
 
     @property
     def output(self) -> str:

@@ -13,7 +13,7 @@ from isolane.coordination.processors import available_processors
 from isolane.history.runs import write_whole
 from isolane.model.errors import UsageError
 from isolane.model.identity import module_of
-from isolane.model.outcome import Outcome
+from isolane.model.outcome import PASSED, Outcome
 from isolane.model.plan import STALL_SECONDS, RunPlan
 from isolane.model.proof import (
     Difference,
@@ -31,9 +31,9 @@ from isolane.planning.proof import baseline_phases, confidence, decide, later_ph
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.reports.proof_json import proof_as_data
 from isolane.reports.proof_md import proof_page
-from isolane.statistics.flake_rate import upper_bound_without_failure
+from isolane.statistics.flake_rate import smallest_rate_seen
 from isolane.usecases.check import Checker
-from isolane.usecases.execution import Execution, Observer, died, execute, require_tests, result_of
+from isolane.usecases.execution import PYTEST_ITSELF, Execution, Observer, died, execute, require_tests, result_of
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.timings import write_timings
 from isolane.usecases.workshop import Workshop, open_workshop
@@ -124,9 +124,7 @@ class _Prover:
         if how:
             return self._proof(baseline, [], (Verdict.INCONCLUSIVE, f"the serial run ended early: its process {how}"))
         again = self._run(second, replace(self._plan, label="serial"), baseline)
-        flaky = [
-            Flaky(node_id, (one, other)) for node_id, one, other in compare(baseline.outcomes, again.record.outcomes)
-        ]
+        flaky = [Flaky(node_id, (one, other)) for node_id, one, other in compare(baseline.outcomes, again.outcomes)]
         if flaky:
             return self._proof(baseline, [], decide([], len(flaky)), flaky)
         if self._request.stall_seconds is None:
@@ -147,12 +145,12 @@ class _Prover:
         record = execution.record
         modules = list(dict.fromkeys(module_of(node_id) for node_id in record.outcomes))
         self._keep(phase, execution, 0)
-        return _Baseline(execution, dict(record.outcomes), modules)
+        return _Baseline(execution, execution.outcomes, modules)
 
     def _run(self, phase: Phase, plan: RunPlan, baseline: _Baseline) -> Execution:
         self._observer.run_started(phase.name, plan)
         execution = execute(self._workshop, plan, self._observer)
-        self._keep(phase, execution, len(compare(self._expected(phase, baseline), execution.record.outcomes)))
+        self._keep(phase, execution, len(compare(self._expected(phase, baseline), execution.outcomes)))
         return execution
 
     def _keep(self, phase: Phase, execution: Execution, differences: int) -> None:
@@ -164,9 +162,10 @@ class _Prover:
     def _expected(self, phase: Phase, baseline: _Baseline) -> dict[str, Outcome]:
         if phase.module is None:
             return baseline.outcomes
-        return {
+        of_module = {
             node_id: outcome for node_id, outcome in baseline.outcomes.items() if module_of(node_id) == phase.module
         }
+        return of_module | {PYTEST_ITSELF: PASSED}
 
     def _plan_of(self, phase: Phase, baseline: _Baseline) -> RunPlan:
         if phase.kind is PhaseKind.MODULE and phase.module is not None:
@@ -218,7 +217,7 @@ class _Prover:
             checks=tuple(checks),
             differences=tuple(differences),
             flaky=tuple(flaky),
-            confidence=confidence(self._results, upper_bound_without_failure) if verdict[0] is Verdict.PROVEN else "",
+            confidence=confidence(self._results, smallest_rate_seen) if verdict[0] is Verdict.PROVEN else "",
             reports=baseline.setting("reports"),
             notes=(self._workshop.note,) if self._workshop.note else (),
         )

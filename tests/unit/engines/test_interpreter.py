@@ -210,7 +210,6 @@ def test_a_program_that_is_no_python(project: Path, stand_in: StandIn, text: str
     assert error.what == f"{path} is not a Python that isolane can use: {said}"
 
 
-@pytest.mark.xfail(raises=UnicodeDecodeError, reason="find_interpreter decodes what it reads strictly")
 def test_a_program_that_prints_what_is_no_text(project: Path, stand_in: StandIn) -> None:
     assert refused(project, stand_in(b"#!/bin/sh\nprintf '\\377\\376\\200'\n")).slug == "no-interpreter"
 
