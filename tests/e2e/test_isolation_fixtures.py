@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from isolation_suites import ON, run
 
 SERVICE = '''
 """A service as they are: settings read once, a start-up time, a database path and a key from the environment."""
@@ -38,15 +39,9 @@ def connect():
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    for name in ("PYTEST_WORKERS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_ADDOPTS"):
-        monkeypatch.delenv(name, raising=False)
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makepyfile(service=SERVICE)
     return pytester
-
-
-def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider", *arguments, timeout=60)
 
 
 @pytest.mark.req("FR-5")
@@ -228,8 +223,7 @@ def test_a_cache_that_turns_out_wrong_when_its_module_is_loaded_late_is_one_line
     suite: pytest.Pytester,
 ) -> None:
     suite.makepyfile("def test_late(): import service")
-    conftest = 'pytest_plugins = ["isolane.pytest_plugin.isolation"]'
-    suite.makeconftest(conftest)
+    suite.makeconftest(ON)
     result = run(suite, "-o", "isolane_clear_caches=service:nothing")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["isolane_clear_caches: service:nothing cannot be found: no attribute 'nothing'*"])

@@ -5,6 +5,7 @@ Items are compared by identity (strings by value), never by an ``__eq__`` that a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import is_not
 from typing import Any
@@ -78,4 +79,11 @@ def _beside(keys: list[object], position: int, present: list[object]) -> int:
 
 
 def _keys(items: Sequence[Any]) -> list[object]:
-    return [item if type(item) is str else id(item) for item in items]
+    """Return what tells items apart; the second of the same in a list is another one than the first."""
+    seen: Counter[object] = Counter()
+    keys: list[object] = []
+    for item in items:
+        what = item if type(item) is str else id(item)
+        keys.append((what, seen[what]))
+        seen[what] += 1
+    return keys

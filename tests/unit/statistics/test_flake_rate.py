@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isolane.statistics.flake_rate import clopper_pearson, upper_bound_without_failure
+from isolane.statistics.flake_rate import clopper_pearson, smallest_rate_seen, upper_bound_without_failure
 
 EXACT_INTERVALS = [
     # failures, runs, confidence, low, high: scipy 1.17.1, scipy.stats.binomtest(k, n).proportion_ci(c, method="exact")
@@ -66,3 +66,20 @@ def test_what_makes_no_sense_is_refused(failures: int, runs: int, confidence: fl
 def test_a_bound_that_makes_no_sense_is_refused(runs: int, confidence: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         upper_bound_without_failure(runs, confidence)
+
+
+@pytest.mark.parametrize("runs", range(6, 60, 7))
+def test_at_the_smallest_rate_seen_all_runs_agree_in_one_case_of_twenty(runs: int) -> None:
+    rate = smallest_rate_seen(runs)
+    assert rate is not None
+    assert (1 - rate) ** runs + rate**runs == pytest.approx(0.05, abs=1e-6)
+
+
+@pytest.mark.parametrize("runs", range(1, 6))
+def test_few_runs_see_no_rate_for_sure(runs: int) -> None:
+    assert smallest_rate_seen(runs) is None
+
+
+def test_the_smallest_rate_seen_of_no_runs_makes_no_sense() -> None:
+    with pytest.raises(ValueError, match="runs 0"):
+        smallest_rate_seen(0)
