@@ -54,14 +54,15 @@ def register_recorder(
     }
     config.pluginmanager.register(Recorder(EventLogWriter(directory / "events.jsonl"), header), "isolane-recorder")
     if handover is None:
-        config.pluginmanager.register(AfterRun(config), "isolane-after-run")
+        config.pluginmanager.register(AfterRun(config, directory.name), "isolane-after-run")
 
 
 class AfterRun:
     """What follows a recorded run that a person started: old runs go, the timings are written anew."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, run_id: str) -> None:
         self._root = config.rootpath
+        self._run_id = run_id
         self._reports = config.rootpath / value_of(config, "reports")
         self._keep = number_of(config, "keep-runs") or 1
         self._config = config
@@ -77,7 +78,7 @@ class AfterRun:
             from isolane.usecases.timings import write_timings
 
             try:
-                row = write_timings(self._root, self._reports)
+                row = write_timings(self._root, self._reports, self._run_id)
             except (OSError, IsolaneError) as error:
                 self._say(f"isolane: the timings are not written: {error}")
             else:

@@ -9,8 +9,8 @@ from pathlib import Path
 from isolane.model.outcome import MISSING, Outcome
 from isolane.model.plan import RunPlan
 from isolane.model.proof import Difference, Nature, Phase, PhaseKind, PhaseResult
-from isolane.planning.compare import compare, same_outcome
-from isolane.usecases.execution import Execution, Observer, execute, result_of, why_missing
+from isolane.planning.compare import same_outcome
+from isolane.usecases.execution import Execution, Observer, differences, execute, result_of, why_missing
 from isolane.usecases.suggestion import Suggestion, suggest
 from isolane.usecases.workshop import Workshop
 
@@ -31,7 +31,7 @@ class Checker:
 
     def check(self, phase: Phase, execution: Execution, expected: Mapping[str, Outcome]) -> list[Difference]:
         """Return the phase's differences, each with a command that was run to see whether it shows it again."""
-        found = compare(expected, execution.outcomes)
+        found = differences(expected, execution)
         if not found:
             return []
         if phase.kind is PhaseKind.PARALLEL:
@@ -78,11 +78,11 @@ class Checker:
         shown = {node_id for node_id, _, other in found if same_outcome(outcomes.get(node_id, MISSING), other)}
         self._observer.run_finished(title, again.record, f"{len(shown)} of {len(found)} shown again")
         self.results.append(result_of(phase, again, len(shown)))
-        differences = []
+        settled = []
         absent = why_missing(execution)
         for node_id, expected, other in found:
             finished = execution.record.finished.get(node_id)
-            differences.append(
+            settled.append(
                 Difference(
                     node_id=node_id,
                     phase=phase,
@@ -95,4 +95,4 @@ class Checker:
                     shown_again=node_id in shown,
                 )
             )
-        return differences
+        return settled

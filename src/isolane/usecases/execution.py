@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.plan import RunPlan
 from isolane.model.proof import Phase, PhaseResult
 from isolane.model.record import RunRecord
+from isolane.planning.compare import compare
 from isolane.usecases.workshop import Workshop
 
 
@@ -147,6 +149,15 @@ def died(record: RunRecord) -> str:
             return f"{lost.reason}{where}"
     crashed = [one for one in record.finished.values() if one.category is Category.CRASHED and not one.worker]
     return f"{crashed[-1].detail} while {crashed[-1].node_id} ran" if crashed else ""
+
+
+def differences(expected: Mapping[str, Outcome], execution: Execution) -> list[tuple[str, Outcome, Outcome]]:
+    """Return (node id, expected, found) for what differs: tests, or else pytest itself.
+
+    Where a test differs, that pytest's exit code does too says nothing more.
+    """
+    found = compare(expected, execution.outcomes)
+    return [one for one in found if one[0] != PYTEST_ITSELF] or found
 
 
 def why_missing(execution: Execution) -> str:

@@ -26,14 +26,22 @@ from isolane.model.proof import (
     Verdict,
 )
 from isolane.model.record import RunRecord
-from isolane.planning.compare import compare
 from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.reports.proof_json import proof_as_data
 from isolane.reports.proof_md import proof_page
 from isolane.statistics.flake_rate import smallest_rate_seen
 from isolane.usecases.check import Checker
-from isolane.usecases.execution import PYTEST_ITSELF, Execution, Observer, died, execute, require_tests, result_of
+from isolane.usecases.execution import (
+    PYTEST_ITSELF,
+    Execution,
+    Observer,
+    died,
+    differences,
+    execute,
+    require_tests,
+    result_of,
+)
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.timings import write_timings
 from isolane.usecases.workshop import Workshop, open_workshop
@@ -124,7 +132,7 @@ class _Prover:
         if how:
             return self._proof(baseline, [], (Verdict.INCONCLUSIVE, f"the serial run ended early: its process {how}"))
         again = self._run(second, replace(self._plan, label="serial"), baseline)
-        flaky = [Flaky(node_id, (one, other)) for node_id, one, other in compare(baseline.outcomes, again.outcomes)]
+        flaky = [Flaky(node_id, (one, other)) for node_id, one, other in differences(baseline.outcomes, again)]
         if flaky:
             return self._proof(baseline, [], decide([], len(flaky)), flaky)
         if self._request.stall_seconds is None:
@@ -150,13 +158,13 @@ class _Prover:
     def _run(self, phase: Phase, plan: RunPlan, baseline: _Baseline) -> Execution:
         self._observer.run_started(phase.name, plan)
         execution = execute(self._workshop, plan, self._observer)
-        self._keep(phase, execution, len(compare(self._expected(phase, baseline), execution.outcomes)))
+        self._keep(phase, execution, len(differences(self._expected(phase, baseline), execution)))
         return execution
 
-    def _keep(self, phase: Phase, execution: Execution, differences: int) -> None:
-        result = result_of(phase, execution, differences)
+    def _keep(self, phase: Phase, execution: Execution, differing: int) -> None:
+        result = result_of(phase, execution, differing)
         self._results.append(result)
-        remark = f"{differences} differ" if differences else ""
+        remark = f"{differing} differ" if differing else ""
         self._observer.run_finished(phase.name, execution.record, remark)
 
     def _expected(self, phase: Phase, baseline: _Baseline) -> dict[str, Outcome]:
@@ -191,7 +199,7 @@ class _Prover:
     def _proof(
         self,
         baseline: _Baseline,
-        differences: Sequence[Difference],
+        found: Sequence[Difference],
         verdict: tuple[Verdict, str],
         flaky: Sequence[Flaky] = (),
         checks: Sequence[PhaseResult] = (),
@@ -215,7 +223,7 @@ class _Prover:
             failures=tuple(failures_of(record)),
             phases=tuple(self._results),
             checks=tuple(checks),
-            differences=tuple(differences),
+            differences=tuple(found),
             flaky=tuple(flaky),
             confidence=confidence(self._results, smallest_rate_seen) if verdict[0] is Verdict.PROVEN else "",
             reports=baseline.setting("reports"),

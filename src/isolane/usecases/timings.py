@@ -22,10 +22,10 @@ def timed_runs(root: Path) -> list[TimedRun]:
     ]
 
 
-def write_timings(root: Path, reports: Path) -> TimingRow | None:
-    """Write the page anew and return the newest run's row, None where no parallel run is on record.
+def write_timings(root: Path, reports: Path, run_id: str | None = None) -> TimingRow | None:
+    """Write the page anew and return the row of a run (the newest if not named), None where it has none.
 
-    root: where ``.isolane`` is. In GitHub Actions the newest row also goes to the step's summary. Raises OSError.
+    root: where ``.isolane`` is. In GitHub Actions that row also goes to the step's summary. Raises OSError.
     """
     rows = timing_rows(timed_runs(root))
     if not rows:
@@ -33,8 +33,9 @@ def write_timings(root: Path, reports: Path) -> TimingRow | None:
     path = reports / FILE_NAME
     earlier = path.read_text(encoding="utf-8") if path.is_file() else ""
     write_whole(path, timings_page(rows, earlier))
+    asked = next((row for row in rows if run_id in (None, row.run.header.run_id)), None)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
+    if summary and asked is not None:
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.write("\n".join((*table_head(), timing_line(rows[0]), "")))
-    return rows[0]
+            file.write("\n".join((*table_head(), timing_line(asked), "")))
+    return asked
