@@ -45,8 +45,8 @@ def find_interpreter(project: Path, python: str | None) -> Interpreter:
     """Return the interpreter that runs the project's tests.
 
     python: a path or a program's name; where it is None, the project's own ``.venv`` or ``venv``, else the active
-    virtual environment, else the one that isolane itself runs in. Raises :class:`ProjectError` where the project is no folder,
-    where there is no such interpreter, it is too old, or has no pytest.
+    virtual environment, else the one that isolane itself runs in. Raises :class:`ProjectError` where the project is
+    no folder, where there is no such interpreter, it is too old, or has no pytest.
     """
     if not project.is_dir():
         state = "is not a folder" if project.exists() else "does not exist"

@@ -18,7 +18,6 @@ from isolane.model.record import RunRecord
 from isolane.planning.compare import compare
 from isolane.usecases.workshop import Workshop
 
-
 PYTEST_ITSELF = "(pytest itself)"
 """Stands for the run as a whole among the node ids that are compared."""
 
