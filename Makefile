@@ -36,7 +36,7 @@ $(READY): requirements/uv.txt requirements/dev.txt pyproject.toml
 	$(ALWAYS)@echo "Setting up $(VENV) ..."
 	$(ALWAYS)@$(BIN)/python -c '' 2>/dev/null || $(SETUP_PYTHON) -m venv --clear $(VENV)
 	$(ALWAYS)@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	$(ALWAYS)@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(ALWAYS)@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	$(ALWAYS)@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	$(ALWAYS)@touch $@
 

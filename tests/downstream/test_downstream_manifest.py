@@ -77,13 +77,13 @@ def test_a_wrong_entry_is_refused_by_name(tmp_path: Path, more: str, sha256: str
 
 
 def test_a_known_difference_takes_brackets_as_they_are() -> None:
-    known = KnownDifference(tests="tests/a.py::test_x[*]", why="", phases=("shuffled",), always=True)
+    known = KnownDifference(tests=("tests/a.py::test_x[*]",), why="", phases=("shuffled",), always=True)
     assert known.covers("tests/a.py::test_x[a-1]", "shuffled")
     assert not known.covers("tests/a.py::test_xa", "shuffled")
     assert not known.covers("tests/a.py::test_x[a-1]", "parallel")
 
 
 def test_an_unknown_phase_is_refused(tmp_path: Path) -> None:
-    difference = '{ tests = "*", why = "", phases = ["sideways"], always = true }'
+    difference = '{ tests = ["*"], why = "", phases = ["sideways"], always = true }'
     with pytest.raises(ValueError, match=r"tiny.*sideways"):
         read(tmp_path, f"expected = {{ tests = 1, differences = [{difference}] }}")

@@ -7,6 +7,7 @@ would bring along everything else that is installed beside isolane.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata as metadata
 import importlib.util
@@ -25,6 +26,7 @@ with open(__file__, encoding="utf-8") as _source:
 """
 
 
+@functools.cache
 def make_overlay(home: Path, *, with_xdist: bool) -> Path:
     """Return a directory to put first on PYTHONPATH; it is made once and then used again.
 

@@ -182,6 +182,12 @@ _KINDS: dict[str, type[Event]] = {
     )
 }
 
+_FIELDS = {
+    cls: tuple((item.name, item.default is MISSING and item.default_factory is MISSING) for item in fields(cls))
+    for cls in _KINDS.values()
+}
+"""For each event its fields, and whether a line must have them: asked once, not for each of a million lines."""
+
 
 def encode(event: Event) -> str:
     """Return the event as one line of JSON, without the line end.
@@ -235,10 +241,10 @@ def decode(line: str, where: str = "the event log") -> Event:
     if written_in > FORMAT:
         raise NewerFormatError(where, written_in, FORMAT)
     values: dict[str, Any] = {}
-    for item in fields(event_type):
-        if item.name in raw:
-            value = raw[item.name]
-            values[item.name] = tuple(value) if isinstance(value, list) else value
-        elif item.default is MISSING and item.default_factory is MISSING:
-            raise RecordError("not-an-event", f"{where} holds a {raw['kind']} event without {item.name!r}.")
+    for name, required in _FIELDS[event_type]:
+        if name in raw:
+            value = raw[name]
+            values[name] = tuple(value) if isinstance(value, list) else value
+        elif required:
+            raise RecordError("not-an-event", f"{where} holds a {raw['kind']} event without {name!r}.")
     return event_type(**values)

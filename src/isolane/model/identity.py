@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from datetime import datetime, timezone
 
 CONTROLLER = "controller"
@@ -27,4 +27,4 @@ def new_run_id(now: float, label: str) -> str:
     True
     """
     stamp = datetime.fromtimestamp(now, tz=timezone.utc).strftime("%Y%m%dT%H%M%S.%f")
-    return f"{stamp}-{label}-{secrets.token_hex(3)}"
+    return f"{stamp}-{label}-{os.urandom(3).hex()}"

@@ -141,6 +141,8 @@ def set_options() -> None:
     nox.options.default_venv_backend = "uv|virtualenv"
     nox.options.reuse_venv = "yes"
     nox.options.download_python = "never"
+    # uv leaves compiling to the first import; sessions start pytest so often that it pays to do it once.
+    os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
     nox.options.error_on_missing_interpreters = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 

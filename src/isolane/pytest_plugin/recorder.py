@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 import time
 from collections.abc import Generator
@@ -77,7 +76,7 @@ class Recorder:
                 rootdir=str(config.rootpath),
                 inifile=str(config.inipath) if config.inipath else None,
                 python=sys.executable,
-                python_version=platform.python_version(),
+                python_version=".".join(map(str, sys.version_info[:3])),
                 pytest_version=pytest.__version__,
                 platform=sys.platform,
                 process_started=self._process_started,

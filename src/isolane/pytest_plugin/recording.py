@@ -6,7 +6,6 @@ import contextlib
 import os
 import shlex
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +103,7 @@ def positional_arguments(config: pytest.Config) -> tuple[str, ...]:
     for position, argument in enumerate(arguments):
         if argument not in known:
             continue
-        marker = f"isolane-{uuid.uuid4().hex}"
+        marker = "isolane-looks-whether-this-is-positional"
         probe = [*arguments[:position], marker, *arguments[position + 1 :]]
         if marker in config._parser.parse_known_args(probe).file_or_dir:
             found.append(argument)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +54,13 @@ class Silence:
 
 @dataclass(frozen=True)
 class Execution:
-    """A plan that was run. command: what ran it. directory: its event log and output."""
+    """A plan that was run. command: what ran it. directory: its event log and output. seconds: the whole process."""
 
     plan: RunPlan
     command: tuple[str, ...]
     directory: Path
     record: RunRecord
+    seconds: float
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
@@ -87,11 +89,12 @@ def execute(workshop: Workshop, plan: RunPlan, observer: Observer) -> Execution:
     """Run a plan to its end; every event is passed to the observer."""
     engine, directory = workshop.engine_for(plan)
     record = RunRecord()
+    started = time.monotonic()
     with contextlib.closing(engine.run(plan)) as events:  # type: ignore[type-var]  # engines yield from generators
         for event in events:
             record.add(event)
             observer.event(event)
-    return Execution(plan, engine.command(plan), directory, record)
+    return Execution(plan, engine.command(plan), directory, record, time.monotonic() - started)
 
 
 def require_tests(execution: Execution) -> None:
@@ -130,7 +133,7 @@ def result_of(phase: Phase, execution: Execution, differences: int) -> PhaseResu
     record = execution.record
     return PhaseResult(
         phase=phase,
-        seconds=record.seconds,
+        seconds=execution.seconds,
         tests=len(record.outcomes),
         failed=sum(outcome.is_bad for outcome in record.outcomes.values()),
         exit_code=record.exit_code if record.exit_code is not None else -1,
