@@ -179,3 +179,12 @@ def test_the_log_is_one_json_object_a_line(project):
     project.write(SUITE).pytest("-n", "2")
     for line in (project.runs()[0].directory / "events.jsonl").read_text().splitlines():
         assert json.loads(line)["kind"]
+
+
+def test_a_seed_of_ours_wins_over_pytest_randomly(project):
+    project.write({"test_a.py": "".join(f"def test_{n}(): pass\n" for n in range(8))})
+    for _ in range(2):
+        ended = project.pytest("--isolane-seed", "3", "--isolane-record=on", PYTEST_ADDOPTS="-p randomly")
+        assert ended.code == 0, ended.text
+    first, second = (run.record().node_ids for run in project.runs())
+    assert first == second != tuple(sorted(first))

@@ -191,3 +191,24 @@ def test_a_record_of_a_newer_isolane_is_refused(project):
     ended = project.isolane("gate")
     assert ended.code == 3
     assert "has format 99, this isolane reads up to 1. Upgrade isolane" in ended.err
+
+
+def test_the_gate_compares_runs_of_the_same_tests(project):
+    project.write(SPLIT)
+    project.pytest("-k", "split and 1", "--isolane-record=on")
+    project.pytest("-n", "2")
+    ended = project.isolane("gate")
+    assert ended.code == 4
+    assert "No serial run of the same tests" in ended.err
+
+
+def test_the_ini_files_stall_timeout_holds_for_every_verb(project):
+    project.write(
+        {
+            "pytest.ini": "[pytest]\nisolane_stall_timeout = 2\n",
+            "test_z.py": "import threading\ndef test_hang(): threading.Event().wait()\n",
+        }
+    )
+    ended = project.isolane("stress", "1", "-n", "1", "--json", "--", "-p", "no:timeout")
+    assert ended.code == 1, ended.text
+    assert ended.data["deaths"] == ["run 1 of 1: the process hung while test_z.py::test_hang ran"]

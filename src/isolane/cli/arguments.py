@@ -24,7 +24,9 @@ Exit codes are pytest's: 0 good, 1 failed or not proven, 2 interrupted, 3 intern
 def new_parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
     formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("isolane", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=formatter)
+    parser = argparse.ArgumentParser(
+        "isolane", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=formatter, allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"isolane {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands")
 
@@ -87,7 +89,7 @@ def _positive(text: str) -> int:
 
 
 def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
-    return verbs.add_parser(name, help=text, description=text[0].upper() + text[1:])
+    return verbs.add_parser(name, help=text, description=text[0].upper() + text[1:], allow_abbrev=False)
 
 
 def _project(parser: argparse.ArgumentParser) -> None:

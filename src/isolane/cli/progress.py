@@ -104,5 +104,10 @@ class LiveProgress:
 def finished_line(title: str, record: RunRecord, remark: str) -> str:
     """Return a run in a line: name, tests, failures, remark, time."""
     failed = sum(outcome.is_bad for outcome in record.outcomes.values())
-    parts = [f"{len(record.outcomes)} tests", *([f"{failed} failed"] if failed else []), *([remark] if remark else [])]
+    count = len(record.outcomes)
+    parts = [
+        f"{count} test{'' if count == 1 else 's'}",
+        *([f"{failed} failed"] if failed else []),
+        *([remark] if remark else []),
+    ]
     return f"{title}: {', '.join(parts)}, {seconds_text(record.seconds)}"

@@ -14,8 +14,8 @@ from pathlib import Path
 from isolane.engines.aftermath import OUTPUT_NAME, close, correct_exit_code
 from isolane.engines.base import RunLog
 from isolane.engines.overlay import python_path
-from isolane.model.events import Event
-from isolane.model.plan import HANDOVER_VARIABLE, Handover, RunPlan
+from isolane.model.events import Event, RunStarted
+from isolane.model.plan import HANDOVER_VARIABLE, STALL_SECONDS, Handover, RunPlan
 from isolane.model.record import RunRecord
 
 _POLL_SECONDS = 0.1
@@ -51,15 +51,18 @@ def run_pytest(plan: RunPlan, command: Sequence[str], log: RunLog, overlay: Path
     waiting.start()
     try:
         last_event = time.monotonic()
+        limit = plan.stall_seconds or STALL_SECONDS
         while True:
             over = ended.wait(_POLL_SECONDS)
             for event in log.read():
                 last_event = time.monotonic()
+                if plan.stall_seconds is None and isinstance(event, RunStarted):
+                    limit = float(event.settings.get("stall-timeout") or STALL_SECONDS)
                 record.add(event)
                 yield event
             if over:
                 break
-            if time.monotonic() - last_event > plan.stall_seconds:
+            if time.monotonic() - last_event > limit:
                 hung = True
                 _kill(process)
     except (KeyboardInterrupt, GeneratorExit):

@@ -18,7 +18,8 @@ class RunPlan:
     arguments: pytest's arguments. label: what the run is for. workers: 0 runs in one process. dist: how tests are
     grouped for workers; None leaves it to the project's own configuration. seed: shuffle the tests by it. order: run
     exactly these node ids, in this order.
-    stall_seconds: how long nothing may happen before the run is taken for hung. environment: added to the
+    stall_seconds: how long nothing may happen before the run is taken for hung; None takes the
+    project's own setting, which the run itself tells. environment: added to the
     process's own.
     """
 
@@ -30,7 +31,7 @@ class RunPlan:
     dist: str | None = "loadscope"
     seed: int | None = None
     order: Path | None = None
-    stall_seconds: float = STALL_SECONDS
+    stall_seconds: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

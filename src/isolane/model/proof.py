@@ -49,13 +49,14 @@ class Phase:
     @property
     def name(self) -> str:
         """Return what a person calls it."""
+        again = " again" if self.repeat > 1 else ""
         if self.kind is PhaseKind.MODULE:
             return f"alone: {self.module}"
         if self.kind is PhaseKind.PARALLEL:
-            return f"parallel, {self.workers} worker{'s' if self.workers != 1 else ''}"
+            return f"parallel, {self.workers} worker{'s' if self.workers != 1 else ''}{again}"
         if self.kind is PhaseKind.SHUFFLED:
             return f"shuffled, seed {self.seed}"
-        return "serial" if self.repeat == 1 else "serial again"
+        return f"serial{again}"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,11 @@ def later_phases(modules: Sequence[str], workers: Sequence[int], seeds: Sequence
     A suite of one module is left out of 'alone': that is the serial run itself.
     """
     phases = [Phase(PhaseKind.MODULE, module=module) for module in modules] if len(modules) > 1 else []
-    phases += [Phase(PhaseKind.PARALLEL, workers=count) for count in workers]
+    # 'auto' may be a number that is named too: then that is run again.
+    phases += [
+        Phase(PhaseKind.PARALLEL, workers=count, repeat=workers[: position + 1].count(count))
+        for position, count in enumerate(workers)
+    ]
     phases += [Phase(PhaseKind.SHUFFLED, seed=seed) for seed in seeds]
     return phases
 

@@ -51,8 +51,8 @@ def timing_rows(runs: Sequence[TimedRun]) -> list[TimingRow]:
         if not run.header.workers:
             continue
         earlier = runs[position + 1 :]
-        serial = [one for one in earlier if not one.header.workers and _alike(one, run)]
-        peers = [one for one in earlier if one.header.workers == run.header.workers and _alike(one, run)][:COMPARED]
+        serial = [one for one in earlier if not one.header.workers and alike(one, run)]
+        peers = [one for one in earlier if one.header.workers == run.header.workers and alike(one, run)][:COMPARED]
         slower = None
         usual = median(one.end.seconds for one in peers) if peers else 0.0
         if usual:
@@ -62,7 +62,7 @@ def timing_rows(runs: Sequence[TimedRun]) -> list[TimingRow]:
     return rows
 
 
-def _alike(one: TimedRun, other: TimedRun) -> bool:
+def alike(one: TimedRun, other: TimedRun) -> bool:
     """Return whether two runs are of the same tests, give or take a few that came or went."""
     most = max(one.end.tests, other.end.tests)
     return one.key == other.key and abs(one.end.tests - other.end.tests) <= _SIMILAR * most

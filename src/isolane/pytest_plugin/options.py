@@ -58,7 +58,7 @@ OPTIONS = (
     Option("order", "", "Run exactly the tests whose node ids this file lists, one a line, in that order"),
     Option("reports", "reports", "Directory for reports, relative to rootdir"),
     Option("keep-runs", "200", "How many runs to keep under .isolane/runs", number=True),
-    Option("workers", "2,auto", "Worker counts that isolane prove and isolane bench run with"),
+    Option("workers", "2,auto", "Worker counts that isolane prove runs with"),
     Option("seeds", "", "Seeds for the shuffled orders of isolane prove (drawn anew each time if not given)"),
     Option(
         "stall-timeout", "600", "Seconds without any event after which isolane's verbs take a run for hung", number=True

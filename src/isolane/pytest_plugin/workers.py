@@ -77,7 +77,7 @@ def apply_worker_choice(
     if workers and not _dist_given(known):
         added += ["--dist", DEFAULT_DIST]
         dist_reason = "default"
-    if handover is not None and config.pluginmanager.hasplugin("randomly"):
+    if (handover is not None or _orders(known)) and config.pluginmanager.hasplugin("randomly"):
         added += [argument for argument in FIXED_ORDER if argument not in config.invocation_params.args]
     if added:
         # Behind what the ini file says, before what was typed: the last one wins.
@@ -85,6 +85,12 @@ def apply_worker_choice(
         args[place:place] = added
         config.known_args_namespace = parser.parse_known_args(args, namespace=argparse.Namespace(**vars(config.option)))
     return Choice(choice.reason, dist_reason, tuple(added))
+
+
+def _orders(known: argparse.Namespace) -> bool:
+    """Return whether an order is asked of isolane itself: then pytest-randomly must not draw another."""
+    names = ("isolane_seed", "isolane_order")
+    return any(getattr(known, name, None) or os.environ.get(name.upper()) for name in names)
 
 
 def _parsed(parser: pytest.Parser, arguments: list[str]) -> argparse.Namespace:

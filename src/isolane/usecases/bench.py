@@ -8,7 +8,7 @@ from statistics import median
 
 from isolane.coordination.processors import available_processors
 from isolane.model.measurements import BenchResult, BenchRow
-from isolane.model.plan import STALL_SECONDS, RunPlan
+from isolane.model.plan import RunPlan
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.usecases.execution import Observer, execute, require_tests
 from isolane.usecases.timings import write_timings
@@ -40,7 +40,7 @@ def bench(request: BenchRequest, observer: Observer) -> BenchResult:
             workshop.interpreter.python,
             request.arguments,
             label="bench",
-            stall_seconds=request.stall_seconds or STALL_SECONDS,
+            stall_seconds=request.stall_seconds,
         )
         for number in range(1, request.pairs + 1):
             for count in (0, *counts):

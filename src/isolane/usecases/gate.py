@@ -9,6 +9,7 @@ from isolane.history.runs import RunSummary, summaries
 from isolane.model.errors import UsageError
 from isolane.model.record import RunRecord
 from isolane.planning.gate import LAST_RUNS, GateDecision, decide_gate
+from isolane.planning.timings import TimedRun, alike
 
 _SERIAL = frozenset({"serial"})
 _PARALLEL = frozenset({"parallel", "stress"})
@@ -27,9 +28,10 @@ def gate(root: Path) -> GateDecision:
             f"No parallel run is on record in {root / '.isolane'}.",
             "Make one first: pytest -n auto (with isolane installed), or nox -s parallel.",
         )
-    asked = parallel[0].header.positional
     serial = [
-        one for one in runs if not one.header.workers and one.header.label in _SERIAL and one.header.positional == asked
+        one
+        for one in runs
+        if not one.header.workers and one.header.label in _SERIAL and _of_the_same_tests(one, parallel[0])
     ]
     if not serial:
         raise UsageError(
@@ -37,8 +39,14 @@ def gate(root: Path) -> GateDecision:
             f"No serial run of the same tests is on record in {root / '.isolane'}.",
             "Make one first: pytest --isolane-record=on, or nox -s serial.",
         )
-    alike = [one for one in parallel if one.header.positional == asked]
-    return decide_gate(_records(serial), _records(alike))
+    peers = [one for one in parallel if _of_the_same_tests(one, parallel[0])]
+    return decide_gate(_records(serial), _records(peers))
+
+
+def _of_the_same_tests(one: RunSummary, other: RunSummary) -> bool:
+    if one.end is None or other.end is None:
+        return False
+    return alike(TimedRun(one.header, one.end), TimedRun(other.header, other.end))
 
 
 def _records(runs: Sequence[RunSummary]) -> list[RunRecord]:

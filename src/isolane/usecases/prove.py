@@ -14,7 +14,7 @@ from isolane.history.runs import write_whole
 from isolane.model.errors import UsageError
 from isolane.model.identity import module_of
 from isolane.model.outcome import PASSED, Outcome
-from isolane.model.plan import STALL_SECONDS, RunPlan
+from isolane.model.plan import RunPlan
 from isolane.model.proof import (
     Difference,
     Failure,
@@ -121,7 +121,7 @@ class _Prover:
             workshop.project,
             workshop.interpreter.python,
             request.arguments,
-            stall_seconds=request.stall_seconds or STALL_SECONDS,
+            stall_seconds=request.stall_seconds,
             dist=None,
         )
 
@@ -135,8 +135,6 @@ class _Prover:
         flaky = [Flaky(node_id, (one, other)) for node_id, one, other in differences(baseline.outcomes, again)]
         if flaky:
             return self._proof(baseline, [], decide([], len(flaky)), flaky)
-        if self._request.stall_seconds is None:
-            self._plan = replace(self._plan, stall_seconds=float(baseline.setting("stall-timeout") or STALL_SECONDS))
         workers, seeds = self._axes(baseline)
         found: list[Difference] = []
         checker = Checker(self._workshop, self._observer, baseline.outcomes, baseline.added)
@@ -194,7 +192,7 @@ class _Prover:
         text = self._request.workers or baseline.setting("workers") or "2,auto"
         workers = parse_workers(text)
         seeds = self._request.seeds or baseline.setting("seeds")
-        return workers, parse_seeds(seeds) if seeds else draw_seeds(_SHUFFLES)
+        return workers, draw_seeds(_SHUFFLES) if seeds in ("", "none") else parse_seeds(seeds)
 
     def _proof(
         self,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isolane.coordination.processors import available_processors
-from isolane.model.plan import STALL_SECONDS, RunPlan
+from isolane.model.plan import RunPlan
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.usecases.execution import Execution, Observer, execute
 from isolane.usecases.workshop import open_workshop
@@ -40,7 +40,7 @@ def run(request: RunRequest, observer: Observer) -> Execution:
             dist=None if dist_given else DEFAULT_DIST,
             seed=request.seed,
             order=request.order.resolve() if request.order else None,
-            stall_seconds=request.stall_seconds or STALL_SECONDS,
+            stall_seconds=request.stall_seconds,
         )
         observer.run_started("run", plan)
         return execute(workshop, plan, observer)

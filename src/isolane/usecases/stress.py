@@ -9,7 +9,7 @@ from pathlib import Path
 from isolane.coordination.processors import available_processors
 from isolane.model.measurements import StressedTest, StressResult
 from isolane.model.outcome import Outcome
-from isolane.model.plan import STALL_SECONDS, RunPlan
+from isolane.model.plan import RunPlan
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.usecases.execution import Observer, died, execute, require_tests
 from isolane.usecases.workshop import open_workshop
@@ -44,7 +44,7 @@ def stress(request: StressRequest, observer: Observer) -> StressResult:
             workers=workers,
             dist=DEFAULT_DIST if workers else None,
             seed=request.seed,
-            stall_seconds=request.stall_seconds or STALL_SECONDS,
+            stall_seconds=request.stall_seconds,
         )
         for number in range(1, request.runs + 1):
             title = f"run {number} of {request.runs}"
