@@ -254,6 +254,8 @@ def test_ctrl_c_stops_everything_within_two_seconds(project, verb):
     project.write(HANGING)
     process = project.start("isolane", *verb)
     wait_for(lambda: list(project.path.glob("running-*")))
+    # With workers the two modules run side by side, and the first may be later on record than the second begins.
+    wait_for(lambda: [run for run in project.runs() if run.record().outcomes])
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
