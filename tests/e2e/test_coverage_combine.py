@@ -158,6 +158,7 @@ def test_parallel_covers_the_lines_and_branches_that_serial_covers(shop: Path, m
 @pytest.mark.req("R3.1")
 def test_after_pytest_cov_has_combined(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shop)
+    monkeypatch.delenv("COVERAGE_FILE", raising=False)
     run(shop, "pytest", "-q", "--cov", "--cov-report=", PYTEST_WORKERS="2")
     before = measured(shop / ".coverage")
 

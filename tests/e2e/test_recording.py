@@ -95,6 +95,14 @@ def test_parallel_runs_are_recorded_and_serial_ones_when_asked(project, argument
     assert (project.path / ".isolane").exists() == bool(recorded)
 
 
+@pytest.mark.parametrize("option", ["--help", "--version", "--markers", "--fixtures", "--collect-only", "--cache-show"])
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_what_only_shows_something_is_no_run(project, option, workers):
+    ended = project.write(SUITE).pytest(option, "-n", workers, ISOLANE_RECORD="on", PYTEST_ADDOPTS="")
+    assert ended.code == 0, ended.text
+    assert not (project.path / ".isolane").exists()
+
+
 def test_the_record_is_not_for_git(project):
     project.write(SUITE).pytest("-n", "2")
     assert (project.path / ".isolane/.gitignore").read_text().endswith("*\n")

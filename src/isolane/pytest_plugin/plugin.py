@@ -15,6 +15,8 @@ from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice
 
 pytest_plugins = ["isolane.pytest_plugin.fixtures"]
 
+_RUN_NOTHING = ("help", "version", "collectonly", "showfixtures", "show_fixtures_per_test", "markers", "cacheshow")
+"""pytest's options that only show something."""
 _choice_key = pytest.StashKey[Choice]()
 _handover_key = pytest.StashKey["Handover | None"]()
 
@@ -100,7 +102,7 @@ def _order_asked_for(config: pytest.Config, handover: Handover | None) -> tuple[
 def _recording(config: pytest.Config, handover: Handover | None) -> bool:
     if handover is not None:
         return True
-    if IN_WORKER in os.environ or config.option.collectonly:
+    if IN_WORKER in os.environ or any(getattr(config.option, name, False) for name in _RUN_NOTHING):
         return False
     asked = value_of(config, "record")
     return asked == "on" or (asked == "auto" and bool(getattr(config.option, "tx", None)))

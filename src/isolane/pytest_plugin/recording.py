@@ -98,7 +98,7 @@ def positional_arguments(config: pytest.Config) -> tuple[str, ...]:
     word of our own, and looked for among what the parser takes for positional.
     """
     arguments = [str(argument) for argument in config.invocation_params.args]
-    known = set(config.option.file_or_dir or ())
+    known = set(getattr(config.option, "file_or_dir", None) or ())
     found = []
     for position, argument in enumerate(arguments):
         if argument not in known:
