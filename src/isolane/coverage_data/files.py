@@ -9,6 +9,8 @@ from pathlib import Path
 
 from isolane.model.errors import RecordError, UsageError
 
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
 _SQLITE_COMPANIONS = ("-journal", "-wal", "-shm")
 
 
@@ -34,11 +36,12 @@ def find_data_files(directory: Path, data_file: Path) -> list[Path]:
 def check_data_files(paths: Sequence[Path]) -> list[Path]:
     """Read every file, and return those that hold something.
 
-    Done before anything is merged or removed. An empty file is one that a killed process had only begun.
+    Done before anything is merged or removed. An empty or torn file is one that a killed process had begun: what
+    the others measured is not lost for it.
     Raises :class:`RecordError` that names the first file which is not coverage data, or which does not go with
     the others: branches cannot be merged with lines alone.
     """
-    whole = [path for path in paths if path.stat().st_size]
+    whole = [path for path in paths if path.stat().st_size and not is_torn(path)]
     kinds: dict[bool, Path] = {}
     for path in whole:
         with_branches = _has_branches(path)
@@ -51,6 +54,22 @@ def check_data_files(paths: Sequence[Path]) -> list[Path]:
                 "Measure both with the same branch setting.",
             )
     return whole
+
+
+def is_torn(path: Path) -> bool:
+    """Return whether a file is an SQLite database that was not written to its end.
+
+    coverage switches SQLite's journal off, so a process that is killed while it saves leaves half a file. The
+    size that a database should have stands in its first page.
+    Source: the database file format, https://www.sqlite.org/fileformat.html, "The Database Header".
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    if not head.startswith(_MAGIC):
+        return False
+    page = int.from_bytes(head[16:18], "big")
+    pages = int.from_bytes(head[28:32], "big")
+    return len(head) < _HEADER_BYTES or path.stat().st_size < pages * (65536 if page == 1 else page)
 
 
 def _has_branches(path: Path) -> bool | None:

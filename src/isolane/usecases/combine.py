@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from isolane.coverage_data.combine import combine_data
+from isolane.coverage_data.files import find_data_files, is_torn
 from isolane.coverage_data.report import CoverageTotals, write_reports
 from isolane.coverage_data.trend import add_to_trend
 from isolane.history.revision import git_revision
@@ -26,6 +27,8 @@ class Combined:
     data_file: Path
     merged: tuple[Path, ...]
     totals: CoverageTotals | None = None
+    torn: tuple[Path, ...] = ()
+    """Files that were left out because their process was killed while it wrote them."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -37,6 +40,8 @@ class Combined:
         """Return one line: what was merged, and the verdict on it."""
         count = len(self.merged)
         said = f"{self.data_file}: {count} data file{'s' if count != 1 else ''} combined"
+        if self.torn:
+            said += f" ({len(self.torn)} left out, torn: its process was killed: {self.torn[0].name})"
         if self.totals is None:
             return f"{said}."
         said += f", {self.totals.percent:.2f} % covered"
@@ -68,9 +73,11 @@ def combine(
     (nothing is changed then).
     """
     target = data_file or Path(os.environ.get("COVERAGE_FILE") or DATA_FILE)
-    merged = combine_data(directory or target.parent, target, keep=keep)
+    place = directory or target.parent
+    torn = tuple(path for path in find_data_files(place, target) if path.stat().st_size and is_torn(path))
+    merged = combine_data(place, target, keep=keep)
     if not report:
-        return Combined(target, tuple(merged))
+        return Combined(target, tuple(merged), torn=torn)
     totals = write_reports(target, reports, stream or sys.stdout)
     add_to_trend(
         reports / "trend.md",
@@ -79,4 +86,4 @@ def combine(
         revision=git_revision(Path.cwd()),
         files=len(merged),
     )
-    return Combined(target, tuple(merged), totals)
+    return Combined(target, tuple(merged), totals, torn)

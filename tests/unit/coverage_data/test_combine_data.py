@@ -11,6 +11,7 @@ from coverage import CoverageData
 from isolane.coverage_data.combine import combine_data, open_coverage
 from isolane.coverage_data.files import find_data_files
 from isolane.model.errors import RecordError, UsageError
+from isolane.usecases.combine import combine
 
 
 @pytest.fixture
@@ -103,7 +104,10 @@ def test_paths_are_mapped_as_configured(project: Path) -> None:
     assert lines_in(project / ".coverage", "src/a.py") == {1, 2}
 
 
-@pytest.mark.parametrize("content", [b"not a database", b"SQLite format 3\0" + b"\xff" * 4096], ids=["text", "torn"])
+DAMAGED = b"SQLite format 3\0" + b"\x10\x00" + b"\0" * 10 + b"\0\0\0\1" + b"\xff" * 4096
+
+
+@pytest.mark.parametrize("content", [b"not a database", DAMAGED], ids=["text", "damaged"])
 def test_a_damaged_file_is_named_and_nothing_is_changed(project: Path, content: bytes) -> None:
     good = write_data(project / ".coverage.host.1.aaa", {1})
     bad = project / ".coverage.host.2.bbb"
@@ -118,13 +122,18 @@ def test_a_damaged_file_is_named_and_nothing_is_changed(project: Path, content: 
     assert bad.read_bytes() == content
 
 
-def test_a_truncated_database_is_damaged(project: Path) -> None:
-    whole = write_data(project / ".coverage.host.1.aaa", set(range(1, 5000)), source="/src/" + "long" * 50 + ".py")
-    content = whole.read_bytes()
-    whole.write_bytes(content[: len(content) // 2])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.005])
+def test_what_a_killed_process_wrote_half_is_left_out_and_told(project: Path, share: float) -> None:
+    torn = write_data(project / ".coverage.host.1.aaa", set(range(1, 5000)), source="/src/" + "long" * 50 + ".py")
+    content = torn.read_bytes()
+    torn.write_bytes(content[: int(len(content) * share)])
+    write_data(project / ".coverage.host.2.bbb", {1})
 
-    with pytest.raises(RecordError, match=r"\.coverage\.host\.1\.aaa"):
-        combine_data(project, project / ".coverage")
+    result = combine(project, project / ".coverage", report=False)
+
+    assert result.torn == (torn,)
+    assert "1 left out, torn" in str(result)
+    assert lines_in(project / ".coverage") == {1}
 
 
 def test_another_database_is_refused_and_not_touched(project: Path) -> None:
