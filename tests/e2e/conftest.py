@@ -83,7 +83,7 @@ class Project:
 
 def clean_environment() -> dict[str, str]:
     """What a person's shell would have: nothing of the run that this test is part of."""
-    ours = ("PYTEST_", "ISOLANE_", "GITHUB_", "COVERAGE_FILE")
+    ours = ("PYTEST_", "ISOLANE_", "GITHUB_", "COVERAGE_FILE", "PYTHONHASHSEED")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {"PYTEST_ADDOPTS": QUICK}
 
 

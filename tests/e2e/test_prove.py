@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 
@@ -33,6 +34,14 @@ FAST = ("--workers", "2", "--seeds", "1")
 def prove(project, *arguments, **env):
     ended = project.isolane("prove", *FAST, "--json", *arguments, **env)
     return ended, ended.data
+
+
+def in_a_shell(project, command, directory, **env):
+    environment = project.environment | env
+    ended = subprocess.run(
+        command, shell=True, cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+    return ended.stdout
 
 
 def test_a_clean_suite_is_proven(project):
@@ -80,15 +89,13 @@ def test_each_printed_command_shows_its_difference(project, suite):
     _, proof = prove(project.write(suite), "--seeds", "1,2,3")
     assert proof["differences"]
     for command in {one["command"] for one in proof["differences"]}:
-        ended = subprocess.run(
-            f"{command} -rA", shell=True, cwd="/", env=project.environment, capture_output=True, text=True, check=False
-        )
-        lines = set(ended.stdout.splitlines())
+        output = in_a_shell(project, f"{command} -rA", "/")
+        lines = set(output.splitlines())
         for one in proof["differences"]:
             if one["command"] == command:
                 assert one["shown_again"]
                 word = "PASSED" if one["found"]["outcome"] == "passed" else "FAILED"
-                assert any(line.startswith(f"{word} {one['node_id']}") for line in lines), (command, ended.stdout)
+                assert any(line.startswith(f"{word} {one['node_id']}") for line in lines), (command, output)
 
 
 def test_a_suite_that_fails_the_same_way_everywhere_is_proven_and_its_failures_are_told(project):
@@ -138,36 +145,17 @@ def test_a_serial_run_that_differs_from_itself_is_inconclusive(project):
 
 
 def test_what_only_fails_in_parallel_is_not_proven(project):
-    """Two modules meet at a barrier of files: no order of one process can show what they see."""
+    """Two workers meet at a pipe, which lets both on when it is open at both ends: one process cannot show that."""
     body = """
-        import os, time
-        from pathlib import Path
+        import os
 
-        def test_alone_in_the_house(tmp_path_factory):
-            house = Path(__file__).parent / "house"
-            house.mkdir(exist_ok=True)
-            (house / "{me}").touch()
-            try:
-                deadline = time.monotonic() + (20 if "PYTEST_XDIST_WORKER" in os.environ else 0)
-                while time.monotonic() < deadline and not (house / "{other}").exists():
-                    time.sleep(0.005)
-                assert not (house / "{other}").exists()
-            finally:
-                if "PYTEST_XDIST_WORKER" not in os.environ:
-                    (house / "{me}").unlink()
+        def test_alone_in_the_house():
+            if "PYTEST_XDIST_WORKER" in os.environ:
+                os.close(os.open("door", os.{mode}))
+                raise AssertionError("somebody else is there")
     """
-    project.write({"test_x.py": body.format(me="x", other="y"), "test_y.py": body.format(me="y", other="x")})
-    project.write(
-        {
-            "conftest.py": """
-        import shutil
-        from pathlib import Path
-        def pytest_configure(config):
-            if not hasattr(config, "workerinput"):
-                shutil.rmtree(Path(__file__).parent / "house", ignore_errors=True)
-    """
-        }
-    )
+    os.mkfifo(project.path / "door")
+    project.write({"test_x.py": body.format(mode="O_RDONLY"), "test_y.py": body.format(mode="O_WRONLY")})
     ended, proof = prove(project)
     assert ended.code == 1
     assert proof["verdict"] == "not proven"
@@ -246,11 +234,10 @@ def test_the_project_needs_neither_isolane_nor_xdist(project, other_python):
     assert proof["python"] == other_python
     assert {one["node_id"] for one in proof["differences"]} == {"test_b_victim.py::test_victim"}
     kinds = {shlex.split(one["command"])[0] for one in proof["differences"]}
-    assert kinds == {"cd", "isolane"}
-    for command in {one["command"] for one in proof["differences"] if one["command"].startswith("isolane")}:
-        rest = shlex.split(command)[1:]
-        again = project.isolane(*rest, PYTEST_ADDOPTS="-rA")
-        assert "PASSED test_b_victim.py::test_victim" in again.out, again.text
+    assert kinds == {"cd", "PYTHONHASHSEED=0"}
+    for command in {one["command"] for one in proof["differences"] if not one["command"].startswith("cd")}:
+        again = in_a_shell(project, command, project.path, PYTEST_ADDOPTS="-rA")
+        assert "PASSED test_b_victim.py::test_victim" in again, again
 
 
 def test_a_module_that_cannot_be_imported_alone_is_told_with_its_error(project):
@@ -279,6 +266,50 @@ def test_ids_that_change_from_process_to_process_are_told(project):
     ended, proof = prove(project)
     assert (ended.code, proof["verdict"]) == (1, "inconclusive")
     assert {one["outcomes"][0]["outcome"] for one in proof["flaky"]} == {"passed", "missing"}
+
+
+SETS = {
+    "state.py": "value = []\n",
+    "test_a_setter.py": "import state\ndef test_set(): state.value.append(1)\n",
+    "test_b_sets.py": """
+        import pytest
+        import state
+
+        WORDS = {"tram", "bus", "ferry", "train", "metro", "taxi"}
+
+        @pytest.mark.parametrize(("place", "word"), enumerate(WORDS))
+        def test_word(place, word): assert state.value
+    """,
+}
+"""Which word is at which place, and so each node id, depends on the hash seed."""
+
+
+def test_parameters_from_a_set_are_the_same_in_every_run_and_in_the_printed_command(project):
+    ended, proof = prove(project.write(SETS))
+    assert (ended.code, proof["verdict"], proof["hash_seed"]) == (1, "not proven", 0)
+    alone = [one for one in proof["differences"] if one["phase"] == "alone: test_b_sets.py"]
+    assert len(alone) == 6
+    assert all(one["shown_again"] for one in proof["differences"])
+    assert {run.header.settings["hash-seed"] for run in project.runs()} == {"0"}
+    (command,) = {one["command"] for one in alone}
+    output = in_a_shell(project, f"{command} -rf", "/", PYTHONHASHSEED="1")
+    assert sum(f"FAILED {one['node_id']}" in output for one in alone) == 6, output
+
+
+def test_a_hash_seed_of_ones_own_is_kept(project):
+    ended, proof = prove(project.write(CLEAN), PYTHONHASHSEED="7")
+    assert (ended.code, proof["hash_seed"]) == (0, 7)
+    assert " && PYTHONHASHSEED=7 " in proof["baseline_command"]
+
+
+def test_random_hash_seeds_are_kept_and_told(project):
+    ended, proof = prove(project.write(CLEAN), PYTHONHASHSEED="random")
+    assert (ended.code, proof["hash_seed"]) == (0, None)
+    assert "PYTHONHASHSEED" not in proof["baseline_command"]
+    assert proof["notes"] == [
+        "PYTHONHASHSEED=random: each run had a hash seed of its own, which no command shows again"
+    ]
+    assert "PYTHONHASHSEED=random" in (project.path / "reports/proof.md").read_text()
 
 
 def test_folders_with_spaces_doctests_and_a_rootdir_above(tmp_path, project):

@@ -103,6 +103,15 @@ def test_bench_measures_pairs_and_writes_the_timings(project):
     assert page.count("| 2 | loadscope | 3 |") == 2
 
 
+@pytest.mark.parametrize("verb", [("stress", "2", "-n", "1"), ("bench", "--workers", "1", "--pairs", "2")])
+def test_repeated_runs_have_the_same_hash_seed(project, verb):
+    body = "with open('seen', 'a') as file: print(hash('a'), file=file)"
+    ended = project.write({"test_seed.py": f"def test_seed():\n    {body}\n"}).isolane(*verb)
+    assert ended.code == 0, ended.text
+    lines = (project.path / "seen").read_text().splitlines()
+    assert (len(lines), len(set(lines))) == (2, 1)
+
+
 def test_the_gate_needs_runs_to_decide_on(project):
     project.write(SUITE)
     ended = project.isolane("gate")

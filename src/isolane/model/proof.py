@@ -131,6 +131,8 @@ class Proof:
     differences: tuple[Difference, ...]
     flaky: tuple[Flaky, ...]
     confidence: str
+    hash_seed: int | None = None
+    """PYTHONHASHSEED of all runs; None where each had its own."""
     reports: str = ""
     """Where the project's configuration wants reports."""
     notes: tuple[str, ...] = ()

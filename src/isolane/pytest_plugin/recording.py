@@ -49,7 +49,7 @@ def register_recorder(
         "positional": positional_arguments(config),
         "addopts": (*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))),
         "added": added,
-        "settings": settings(config),
+        "settings": {**settings(config), "hash-seed": os.environ.get("PYTHONHASHSEED", "")},
     }
     config.pluginmanager.register(Recorder(EventLogWriter(directory / "events.jsonl"), header), "isolane-recorder")
     if handover is None:

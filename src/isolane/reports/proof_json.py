@@ -20,6 +20,7 @@ def proof_as_data(proof: Proof) -> dict[str, Any]:
         "python": proof.python,
         "python_version": proof.python_version,
         "pytest_version": proof.pytest_version,
+        "hash_seed": proof.hash_seed,
         "revision": proof.revision,
         "arguments": list(proof.arguments),
         "started": datetime.fromtimestamp(proof.started, tz=timezone.utc).isoformat(),

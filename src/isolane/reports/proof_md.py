@@ -24,7 +24,8 @@ def _lines(proof: Proof) -> Iterator[str]:
     when = datetime.fromtimestamp(proof.started, tz=timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     revision = f", revision {proof.revision[:12]}" if proof.revision else ""
     yield f"`{proof.project}`{revision}, {when}, {seconds_text(proof.seconds)}."
-    yield f"Python {proof.python_version}, pytest {proof.pytest_version}."
+    hash_seed = "random" if proof.hash_seed is None else proof.hash_seed
+    yield f"Python {proof.python_version}, pytest {proof.pytest_version}, PYTHONHASHSEED={hash_seed}."
     yield ""
     counts = ", ".join(f"{count} {name}" for name, count in sorted(proof.counts.items()))
     yield f"{proof.tests} tests in the serial run: {counts}."

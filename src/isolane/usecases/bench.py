@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -9,6 +10,7 @@ from statistics import median
 from isolane.coordination.processors import available_processors
 from isolane.model.measurements import BenchResult, BenchRow
 from isolane.model.plan import RunPlan
+from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.usecases.execution import Observer, execute, require_tests
 from isolane.usecases.timings import write_timings
@@ -41,6 +43,7 @@ def bench(request: BenchRequest, observer: Observer) -> BenchResult:
             request.arguments,
             label="bench",
             stall_seconds=request.stall_seconds,
+            environment=held_environment(os.environ),
         )
         for number in range(1, request.pairs + 1):
             for count in (0, *counts):

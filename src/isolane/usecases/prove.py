@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from isolane.model.proof import (
     Verdict,
 )
 from isolane.model.record import RunRecord
+from isolane.planning.hash_seed import VARIABLE as HASH_SEED
+from isolane.planning.hash_seed import held_environment, held_seed
 from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.reports.proof_json import proof_as_data
@@ -48,6 +51,7 @@ from isolane.usecases.workshop import Workshop, open_workshop
 
 _SHUFFLES = 3
 _SEED_LIMIT = 2**32
+_NOT_HELD = f"{HASH_SEED}=random: each run had a hash seed of its own, which no command shows again"
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class _Prover:
             request.arguments,
             stall_seconds=request.stall_seconds,
             dist=None,
+            environment=held_environment(os.environ),
         )
 
     def prove(self) -> Proof:
@@ -204,6 +209,7 @@ class _Prover:
     ) -> Proof:
         record = baseline.execution.record
         header = record.header
+        hash_seed = held_seed(self._plan.environment)
         return Proof(
             verdict=verdict[0],
             reason=verdict[1],
@@ -211,6 +217,7 @@ class _Prover:
             python=self._workshop.interpreter.python,
             python_version=".".join(map(str, self._workshop.interpreter.version)),
             pytest_version=self._workshop.interpreter.packages["pytest"],
+            hash_seed=hash_seed,
             revision=header.revision if header else None,
             arguments=self._request.arguments,
             started=self._started,
@@ -225,7 +232,7 @@ class _Prover:
             flaky=tuple(flaky),
             confidence=confidence(self._results, smallest_rate_seen) if verdict[0] is Verdict.PROVEN else "",
             reports=baseline.setting("reports"),
-            notes=(self._workshop.note,) if self._workshop.note else (),
+            notes=tuple(filter(None, (self._workshop.note, None if hash_seed is not None else _NOT_HELD))),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from isolane.coordination.processors import available_processors
 from isolane.model.measurements import StressedTest, StressResult
 from isolane.model.outcome import Outcome
 from isolane.model.plan import RunPlan
+from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
 from isolane.usecases.execution import Observer, died, execute, require_tests
 from isolane.usecases.workshop import open_workshop
@@ -45,6 +47,7 @@ def stress(request: StressRequest, observer: Observer) -> StressResult:
             dist=DEFAULT_DIST if workers else None,
             seed=request.seed,
             stall_seconds=request.stall_seconds,
+            environment=held_environment(os.environ),
         )
         for number in range(1, request.runs + 1):
             title = f"run {number} of {request.runs}"

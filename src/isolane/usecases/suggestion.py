@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from isolane.usecases.workshop import Workshop
 
 @dataclass(frozen=True)
 class Suggestion:
-    """text: for a shell, from anywhere. plan: what the text runs, for the check that it shows what it should."""
+    """text: for a shell, where isolane was started. plan: what it runs, for the check that it shows what it should."""
 
     text: str
     plan: RunPlan
@@ -38,17 +41,43 @@ def suggest(workshop: Workshop, plan: RunPlan, added: tuple[str, ...]) -> Sugges
     python = _short(Path(plan.python), plan.project)
     typed = replace(plan, python=python, arguments=(*arguments, *plan.arguments), seed=None, order=None)
     engine, _ = workshop.engine_for(typed)
-    text = f"cd {shlex.quote(str(plan.project))} && {shlex.join(engine.command(typed))}"
+    text = f"cd {shlex.quote(str(plan.project))} && {_assignments(plan)}{shlex.join(engine.command(typed))}"
     return Suggestion(text, typed)
 
 
-def _short(path: Path, project: Path) -> str:
-    """Return a path as it is typed in the project's folder."""
-    return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
+def _short(path: Path, folder: Path) -> str:
+    """Return a path as it is typed in that folder."""
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
+def own_command() -> list[str]:
+    """Return how this isolane is called from the current folder: by its name, where the PATH leads to this one.
+
+    Else by its path, which is relative below the current folder; where it is not installed as a program, by its
+    interpreter.
+    """
+    called = Path(sys.argv[0])
+    beside = Path(sys.executable).with_name("isolane")
+    ours = next((path for path in (called, beside) if path.name == "isolane" and path.is_file()), None)
+    if ours is None:
+        return [_from_here(Path(sys.executable)), "-m", "isolane"]
+    found = shutil.which("isolane")
+    return ["isolane" if found and ours.samefile(found) else _from_here(ours)]
+
+
+def _from_here(path: Path) -> str:
+    """Return a program's path as it is typed in the current folder. Links are not followed: their name matters."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - as said
+    return f"./{whole.name}" if whole.parent == Path.cwd() else _short(whole, Path.cwd())
+
+
+def _assignments(plan: RunPlan) -> str:
+    """Return what stands before the command for the plan's environment."""
+    return "".join(f"{name}={shlex.quote(value)} " for name, value in plan.environment.items())
 
 
 def _isolane_run(plan: RunPlan) -> str:
-    words = ["isolane", "run", str(plan.project), "--python", plan.python]
+    words = [*own_command(), "run", str(plan.project), "--python", plan.python]
     if plan.workers:
         words += ["-n", str(plan.workers)]
     if plan.seed is not None:
@@ -57,4 +86,4 @@ def _isolane_run(plan: RunPlan) -> str:
         words += ["--order", str(plan.order)]
     if plan.arguments:
         words += ["--", *plan.arguments]
-    return shlex.join(words)
+    return _assignments(plan) + shlex.join(words)

@@ -49,6 +49,7 @@ def proof(**changed: Any) -> Proof:
         "python": "/project/.venv/bin/python",
         "python_version": "3.11.4",
         "pytest_version": "8.4.0",
+        "hash_seed": 0,
         "revision": "0123456789abcdef0123456789abcdef01234567",
         "arguments": ("tests",),
         "started": 1_767_323_045.25,

@@ -121,6 +121,7 @@ def test_a_proven_suite() -> None:
     assert data["started"] == "2026-01-02T03:04:05.250000+00:00"
     assert data["seconds"] == 138.256
     assert data["arguments"] == ["tests"]
+    assert data["hash_seed"] == 0
     assert data["revision"] == "0123456789abcdef0123456789abcdef01234567"
     assert data["failures"] == data["checks"] == data["differences"] == data["flaky"] == data["notes"] == []
     assert [one["name"] for one in data["phases"]] == [
