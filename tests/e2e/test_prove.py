@@ -250,9 +250,10 @@ def test_a_module_that_cannot_be_imported_alone_is_told_with_its_error(project):
     ended, proof = prove(project)
     assert ended.code == 1
     (one,) = proof["differences"]
-    assert (one["node_id"], one["found"]["outcome"], one["shown_again"]) == (
-        "test_b_second.py::test_second",
-        "missing",
+    assert (one["node_id"], one["found"]["outcome"], one["missing"], one["shown_again"]) == (
+        "(pytest itself)",
+        "failed",
+        1,
         True,
     )
     assert one["message"].startswith("test_b_second.py could not be collected: ")

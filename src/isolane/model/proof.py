@@ -8,6 +8,8 @@ from enum import Enum
 from isolane.model.outcome import Outcome
 
 SCHEMA = 1
+PYTEST_ITSELF = "(pytest itself)"
+"""Stands for the run as a whole among the node ids that are compared."""
 
 
 class Verdict(str, Enum):
@@ -74,9 +76,10 @@ class PhaseResult:
 
 @dataclass(frozen=True)
 class Difference:
-    """A test that ended otherwise than in the baseline.
+    """A test, or pytest itself, that ended otherwise than in the baseline.
 
-    command: gives the found outcome again; it was executed once. shown_again: whether it did.
+    command: gives the found outcome again; it was executed once. shown_again: whether it did. missing: how many
+    tests did not run because pytest itself failed.
     """
 
     node_id: str
@@ -88,6 +91,7 @@ class Difference:
     nature: Nature = Nature.INTERMITTENT
     command: str = ""
     shown_again: bool = False
+    missing: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from isolane.model.proof import Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
+from isolane.model.proof import PYTEST_ITSELF, Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
 
 
 def baseline_phases() -> tuple[Phase, Phase]:
@@ -37,26 +37,41 @@ def decide(differences: Iterable[Difference], flaky: int) -> tuple[Verdict, str]
     if flaky:
         verb = "test ends" if flaky == 1 else "tests end"
         return Verdict.INCONCLUSIVE, f"{flaky} {verb} differently in two serial runs of the same order (flaky)"
-    solid = {
-        one.node_id for one in found if one.nature is not Nature.INTERMITTENT or one.phase.kind is PhaseKind.PARALLEL
-    }
+    solid = [one for one in found if one.nature is not Nature.INTERMITTENT or one.phase.kind is PhaseKind.PARALLEL]
     if solid:
-        verb = "test ends" if len(solid) == 1 else "tests end"
-        together = {
-            one.node_id
-            for one in found
-            if one.phase.kind is PhaseKind.MODULE and one.expected.is_bad and not one.found.is_bad
-        } & solid
-        more = f", {len(together)} of them fail together and pass alone" if together else ""
-        return Verdict.NOT_PROVEN, f"{len(solid)} {verb} otherwise than in the serial run{more}"
+        return Verdict.NOT_PROVEN, "; ".join(filter(None, (_tests_reason(solid), _itself_reason(solid))))
     if found:
-        once = len({one.node_id for one in found})
+        once = len({one.node_id for one in found} - {PYTEST_ITSELF})
         verb = "test was" if once == 1 else "tests were"
-        return (
-            Verdict.INCONCLUSIVE,
-            f"{once} {verb} seen to end otherwise once, and not again in the same order (flaky)",
-        )
+        tests = f"{once} {verb} seen to end otherwise once, and not again in the same order (flaky)" if once else ""
+        itself = _itself_reason(found)
+        again = f"{itself}; and not again in the same order" if itself else ""
+        return Verdict.INCONCLUSIVE, "; ".join(filter(None, (tests, again)))
     return Verdict.PROVEN, "every test ended the same way in every run"
+
+
+def _tests_reason(found: Sequence[Difference]) -> str:
+    tests = {one.node_id for one in found} - {PYTEST_ITSELF}
+    if not tests:
+        return ""
+    verb = "test ends" if len(tests) == 1 else "tests end"
+    together = {
+        one.node_id
+        for one in found
+        if one.phase.kind is PhaseKind.MODULE and one.expected.is_bad and not one.found.is_bad
+    } & tests
+    more = f", {len(together)} of them fail together and pass alone" if together else ""
+    return f"{len(tests)} {verb} otherwise than in the serial run{more}"
+
+
+def _itself_reason(found: Sequence[Difference]) -> str:
+    failed = [one for one in found if one.node_id == PYTEST_ITSELF]
+    if not failed:
+        return ""
+    first = failed[0]
+    where = f"in {len(failed)} runs, first " if len(failed) > 1 else ""
+    why = f": {first.message}" if first.message else ""
+    return f"pytest itself failed {where}in {first.phase.name}{why}"
 
 
 def confidence(results: Sequence[PhaseResult], smallest_rate: Callable[[int], float | None]) -> str:

@@ -73,4 +73,5 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "nature": difference.nature.value,
         "command": difference.command,
         "shown_again": difference.shown_again,
+        "missing": difference.missing,
     }

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from isolane.model.proof import Difference, Failure, Proof
 from isolane.reports.figures import cell, code_cell, seconds_text
-from isolane.reports.proof_text import grouped, heading, phase_rows, shown
+from isolane.reports.proof_text import grouped, heading, outcome_here, phase_rows, shown
 
 
 def proof_page(proof: Proof) -> str:
@@ -16,7 +16,7 @@ def proof_page(proof: Proof) -> str:
 
 
 def _lines(proof: Proof) -> Iterator[str]:
-    yield f"# {proof.verdict.value.capitalize()}: {proof.reason}"
+    yield f"# {proof.verdict.value.capitalize()}: {cell(proof.reason)}"
     yield ""
     if proof.confidence:
         yield f"{proof.confidence[0].upper()}{proof.confidence[1:]}."
@@ -40,7 +40,7 @@ def _lines(proof: Proof) -> Iterator[str]:
         yield "| test | serial run | here | why |"
         yield "|---|---|---|---|"
         for one in differences:
-            outcomes = f"{cell(str(one.expected))} | {cell(str(one.found))}"
+            outcomes = f"{cell(str(one.expected))} | {cell(outcome_here(one))}"
             yield f"| {code_cell(one.node_id)} | {outcomes} | {_why(one)} |"
         yield ""
         yield f"See it ({shown(differences)}):"

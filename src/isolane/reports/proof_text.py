@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from isolane.model.proof import Difference, PhaseKind, PhaseResult, Proof
+from isolane.model.proof import PYTEST_ITSELF, Difference, PhaseKind, PhaseResult, Proof
 from isolane.reports.figures import seconds_text
 
 _SHOWN_TESTS = 10
@@ -30,7 +30,7 @@ def proof_lines(proof: Proof, width: int = 80) -> Iterator[str]:
     for command, differences in grouped(proof.differences):
         yield ""
         yield from _group(command, differences, listed, width)
-        listed |= {one.node_id for one in differences}
+        listed |= {one.node_id for one in differences} - {PYTEST_ITSELF}  # whose reason is another each time
     if any(one.phase.kind is PhaseKind.MODULE or one.expected.is_bad for one in proof.differences):
         yield ""
         yield "The serial run to compare with:"
@@ -49,9 +49,18 @@ def grouped(differences: Iterable[Difference]) -> list[tuple[str, list[Differenc
 def heading(differences: list[Difference]) -> str:
     """Return what the differences of one command have in common, in a line."""
     first = differences[0]
-    count = len(differences)
-    tests = f"{count} test{'' if count == 1 else 's'} end{'s' if count == 1 else ''} otherwise"
-    return f"{tests} in: {first.phase.name} ({', '.join(sorted({one.nature.value for one in differences}))})"
+    count = sum(one.node_id != PYTEST_ITSELF for one in differences)
+    tests = [f"{count} test{'' if count == 1 else 's'} end{'s' if count == 1 else ''} otherwise"] if count else []
+    itself = ["pytest itself failed"] if count < len(differences) else []
+    natures = ", ".join(sorted({one.nature.value for one in differences}))
+    return f"{' and '.join(itself + tests)} in: {first.phase.name} ({natures})"
+
+
+def outcome_here(one: Difference) -> str:
+    """Return what was found, and how many tests did not run for it."""
+    count = one.missing
+    lost = f", {count} test{'' if count == 1 else 's'} did not run" if count else ""
+    return f"{one.found}{lost}"
 
 
 def shown(differences: list[Difference]) -> str:
@@ -64,12 +73,17 @@ def _group(command: str, differences: list[Difference], listed: set[str], width:
     """Yield a group; tests that a group above has named already are only counted."""
     yield from _wrapped(f"{heading(differences)}:", width, "    ")
     new = [one for one in differences if one.node_id not in listed]
-    yield from _cut([(one.node_id, f"{one.expected} -> {one.found}") for one in new], width)
+    yield from _cut([(one.node_id, f"{one.expected} -> {outcome_here(one)}{_why(one)}") for one in new], width)
     known = len(differences) - len(new)
     if known:
         yield f"  {'and ' if new else ''}{known} of those above"
     yield f"  see it ({shown(differences)}):"
     yield f"    {command}"
+
+
+def _why(one: Difference) -> str:
+    """Return why pytest itself failed; of tests there are many, and the report says why."""
+    return f": {one.message}" if one.node_id == PYTEST_ITSELF and one.message else ""
 
 
 def _cut(tests: list[tuple[str, str]], width: int) -> Iterator[str]:

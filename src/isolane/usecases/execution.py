@@ -14,13 +14,11 @@ from isolane.model.errors import ExitCode, IsolaneError
 from isolane.model.events import Event
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.plan import RunPlan
-from isolane.model.proof import Phase, PhaseResult
+from isolane.model.proof import PYTEST_ITSELF, Phase, PhaseResult
 from isolane.model.record import RunRecord
-from isolane.planning.compare import compare
+from isolane.planning.compare import compare, same_outcome
+from isolane.usecases.breakage import died, last_error, why_broken
 from isolane.usecases.workshop import Workshop
-
-PYTEST_ITSELF = "(pytest itself)"
-"""Stands for the run as a whole among the node ids that are compared."""
 
 
 class Observer(Protocol):
@@ -69,12 +67,33 @@ class Execution:
         A plugin that fails in a hook, or a coverage threshold, makes a run fail though no test did. A part of the
         suite does not reach a threshold for the whole: of a module alone, exit code 1 says nothing.
         """
+        return {**self.record.outcomes, PYTEST_ITSELF: self._pytest_itself()}
+
+    def _pytest_itself(self) -> Outcome:
         code = self.record.exit_code
+        how = died(self.record)
+        if how:
+            return Outcome(Category.HUNG if how.startswith("hung") else Category.CRASHED)
         explained = {1 if any(outcome.is_bad for outcome in self.record.outcomes.values()) else 0}
-        if self.plan.label == "module":
+        if self._is_part:
             explained |= {0, 1, 5}
-        itself = PASSED if code in explained else Outcome(Category.FAILED, f"exit code {code}")
-        return {**self.record.outcomes, PYTEST_ITSELF: itself}
+        if code in explained and not self.record.collection_failures:
+            return PASSED
+        return Outcome(Category.FAILED, f"exit code {code}")
+
+    @property
+    def broken(self) -> str:
+        """Return why pytest itself did not come to its end, in a sentence without full stop; nothing where it did."""
+        return why_broken(self.record, self.output, may_be_empty=self._is_part)
+
+    @property
+    def failure(self) -> str:
+        """Return why pytest itself failed, where it did: it broke, or says so in its output."""
+        return self.broken or last_error(self.output, self.record.exit_code)
+
+    @property
+    def _is_part(self) -> bool:
+        return self.plan.label == "module"
 
     @property
     def output(self) -> str:
@@ -122,7 +141,7 @@ def require_tests(execution: Execution) -> None:
         )
     raise IsolaneError(
         "pytest-failed",
-        f"pytest could not run the tests: {_last_error(execution.output)}.",
+        f"pytest could not run the tests: {last_error(execution.output, code)}.",
         f"Run it yourself: cd {execution.plan.project} && {' '.join(execution.command)}",
         exit_code=ExitCode(code) if code in (2, 3, 4) else ExitCode.INTERNAL_ERROR,
     )
@@ -142,46 +161,20 @@ def result_of(phase: Phase, execution: Execution, differences: int) -> PhaseResu
     )
 
 
-def died(record: RunRecord) -> str:
-    """Return how the process that ran the tests died, or nothing where it came to its own end."""
-    for lost in record.lost_workers:
-        if lost.worker == "controller":
-            last = [one for one in record.finished.values() if one.category in (Category.CRASHED, Category.HUNG)]
-            where = f" while {last[-1].node_id} ran" if last else ""
-            return f"{lost.reason}{where}"
-    crashed = [one for one in record.finished.values() if one.category is Category.CRASHED and not one.worker]
-    return f"{crashed[-1].detail} while {crashed[-1].node_id} ran" if crashed else ""
-
-
 def differences(expected: Mapping[str, Outcome], execution: Execution) -> list[tuple[str, Outcome, Outcome]]:
-    """Return (node id, expected, found) for what differs: tests, or else pytest itself.
+    """Return (node id, expected, found) for what differs: pytest itself, tests.
 
-    Where a test differs, that pytest's exit code does too says nothing more.
+    Tests that pytest itself did not come to are not listed one by one: :func:`cut_off` counts them. Where it came
+    to all of them, and one differs, that its exit code does too says nothing more.
     """
-    found = compare(expected, execution.outcomes)
-    return [one for one in found if one[0] != PYTEST_ITSELF] or found
+    lost = cut_off(expected, execution)
+    found = sorted(compare(expected, execution.outcomes, ignore=lost), key=lambda one: one[0] != PYTEST_ITSELF)
+    return found if lost else [one for one in found if one[0] != PYTEST_ITSELF] or found
 
 
-def why_missing(execution: Execution) -> str:
-    """Return why tests of a run are missing, as far as the run says; nothing where it came to its end with tests."""
-    record = execution.record
-    if record.collection_failures:
-        first = record.collection_failures[0]
-        return f"{first.node_id or 'the tests'} could not be collected: {first.message}"
-    how = died(record)
-    if how:
-        return f"the process {how}"
-    return "" if record.outcomes else _last_error(execution.output)
-
-
-def _last_error(output: str) -> str:
-    """Return the line of pytest's output that says most: its error marks first, else the last line."""
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    for mark in ("E   ", "ERROR: ", "ERROR "):
-        marked = [line for line in lines if line.startswith(mark)]
-        if marked:
-            return marked[-1].removeprefix(mark).strip().rstrip(".")
-    internal = [line for line in lines if line.startswith("INTERNALERROR>")]
-    if internal:
-        return internal[-1].removeprefix("INTERNALERROR>").strip()
-    return lines[-1].rstrip(".") if lines else "it said nothing"
+def cut_off(expected: Mapping[str, Outcome], execution: Execution) -> set[str]:
+    """Return the tests that a run did not come to because pytest itself broke; none where it came to its end."""
+    found = execution.outcomes
+    if not execution.broken or same_outcome(expected.get(PYTEST_ITSELF, PASSED), found[PYTEST_ITSELF]):
+        return set()
+    return expected.keys() - found.keys()

@@ -17,6 +17,7 @@ from isolane.model.identity import module_of
 from isolane.model.outcome import PASSED, Outcome
 from isolane.model.plan import RunPlan
 from isolane.model.proof import (
+    PYTEST_ITSELF,
     Difference,
     Failure,
     Flaky,
@@ -36,10 +37,8 @@ from isolane.reports.proof_md import proof_page
 from isolane.statistics.flake_rate import smallest_rate_seen
 from isolane.usecases.check import Checker
 from isolane.usecases.execution import (
-    PYTEST_ITSELF,
     Execution,
     Observer,
-    died,
     differences,
     execute,
     require_tests,
@@ -133,11 +132,14 @@ class _Prover:
     def prove(self) -> Proof:
         first, second = baseline_phases()
         baseline = self._baseline(first)
-        how = died(baseline.execution.record)
-        if how:
-            return self._proof(baseline, [], (Verdict.INCONCLUSIVE, f"the serial run ended early: its process {how}"))
+        broken = baseline.execution.broken
+        if broken:
+            return self._proof(baseline, [], (Verdict.INCONCLUSIVE, f"the serial run ended early: {broken}"))
         again = self._run(second, replace(self._plan, label="serial"), baseline)
         flaky = [Flaky(node_id, (one, other)) for node_id, one, other in differences(baseline.outcomes, again)]
+        if flaky and again.broken:
+            why = f"the second serial run ended early, and the first did not: {again.broken}"
+            return self._proof(baseline, [], (Verdict.INCONCLUSIVE, why), flaky)
         if flaky:
             return self._proof(baseline, [], decide([], len(flaky)), flaky)
         workers, seeds = self._axes(baseline)
@@ -161,13 +163,14 @@ class _Prover:
     def _run(self, phase: Phase, plan: RunPlan, baseline: _Baseline) -> Execution:
         self._observer.run_started(phase.name, plan)
         execution = execute(self._workshop, plan, self._observer)
-        self._keep(phase, execution, len(differences(self._expected(phase, baseline), execution)))
+        differing = differences(self._expected(phase, baseline), execution)
+        self._keep(phase, execution, len(differing), broken=bool(differing) and bool(execution.broken))
         return execution
 
-    def _keep(self, phase: Phase, execution: Execution, differing: int) -> None:
+    def _keep(self, phase: Phase, execution: Execution, differing: int, *, broken: bool = False) -> None:
         result = result_of(phase, execution, differing)
         self._results.append(result)
-        remark = f"{differing} differ" if differing else ""
+        remark = "pytest itself failed" if broken else f"{differing} differ" if differing else ""
         self._observer.run_finished(phase.name, execution.record, remark)
 
     def _expected(self, phase: Phase, baseline: _Baseline) -> dict[str, Outcome]:

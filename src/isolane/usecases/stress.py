@@ -13,7 +13,8 @@ from isolane.model.outcome import Outcome
 from isolane.model.plan import RunPlan
 from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
-from isolane.usecases.execution import Observer, died, execute, require_tests
+from isolane.usecases.breakage import died
+from isolane.usecases.execution import Observer, execute, require_tests
 from isolane.usecases.workshop import open_workshop
 
 

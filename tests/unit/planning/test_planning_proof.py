@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isolane.model.outcome import PASSED, Category, Outcome
-from isolane.model.proof import Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
+from isolane.model.proof import PYTEST_ITSELF, Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
 from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
 from isolane.statistics.flake_rate import smallest_rate_seen
 
@@ -100,6 +100,31 @@ def test_tests_that_fail_together_and_pass_alone_are_counted_apart() -> None:
     assert decide([*passes_alone, otherwise, in_another_order, once], flaky=0) == (
         Verdict.NOT_PROVEN,
         "4 tests end otherwise than in the serial run, 2 of them fail together and pass alone",
+    )
+
+
+def test_pytest_itself_is_no_test_and_says_why_it_failed() -> None:
+    itself = Difference(PYTEST_ITSELF, PARALLEL, PASSED, Outcome(Category.FAILED, "exit code 3"), "KeyError: 'a'")
+    alone = Difference(
+        PYTEST_ITSELF, MODULE, PASSED, Outcome(Category.FAILED, "exit code 4"), "no", nature=Nature.ALONE
+    )
+
+    assert decide([itself], flaky=0) == (
+        Verdict.NOT_PROVEN,
+        "pytest itself failed in parallel, 2 workers: KeyError: 'a'",
+    )
+    assert decide([alone, difference(SHUFFLED, Nature.ORDER), itself], flaky=0) == (
+        Verdict.NOT_PROVEN,
+        "1 test ends otherwise than in the serial run; pytest itself failed in 2 runs, first in alone: a.py: no",
+    )
+
+
+def test_pytest_itself_that_failed_once_and_not_again_is_inconclusive() -> None:
+    itself = Difference(PYTEST_ITSELF, SHUFFLED, PASSED, Outcome(Category.FAILED, "exit code 3"), "no")
+
+    assert decide([itself], flaky=0) == (
+        Verdict.INCONCLUSIVE,
+        "pytest itself failed in shuffled, seed 7: no; and not again in the same order",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.proof import (
+    PYTEST_ITSELF,
     Difference,
     Failure,
     Flaky,
@@ -162,7 +163,31 @@ FLAKY = proof(
     ),
 )
 
-ALL = {"none": NONE, "one": ONE, "many": MANY, "flaky": FLAKY}
+_BROKEN = "conftest.py could not be loaded | <no> `workers` here"
+
+BROKEN = proof(
+    verdict=Verdict.NOT_PROVEN,
+    reason=f"1 test ends otherwise than in the serial run; pytest itself failed in parallel, 2 workers: {_BROKEN}",
+    confidence="",
+    differences=(
+        difference(
+            PYTEST_ITSELF,
+            TWO,
+            Outcome(Category.FAILED, "exit code 4"),
+            message=_BROKEN,
+            nature=Nature.PARALLEL,
+            command=f"{RUN} -n 2",
+            shown_again=True,
+            missing=39,
+        ),
+        difference("tests/test_learning.py::test_0", TWO, KEY_ERROR, nature=Nature.PARALLEL, command=f"{RUN} -n 2"),
+        difference(
+            PYTEST_ITSELF, FOUR, Outcome(Category.CRASHED), message="the process hung", command=f"{RUN} -n 4", missing=1
+        ),
+    ),
+)
+
+ALL = {"none": NONE, "one": ONE, "many": MANY, "flaky": FLAKY, "broken": BROKEN}
 
 
 def write_goldens() -> None:

@@ -164,6 +164,7 @@ def test_a_difference_and_a_failure_apart_from_it() -> None:
             "nature": "depends on the order",
             "command": "cd /project && .venv/bin/python -m pytest --isolane-seed 4294967295 tests",
             "shown_again": True,
+            "missing": 0,
         }
     ]
     assert data["failures"] == [
