@@ -59,7 +59,7 @@ def output_of(scene: Scene) -> str:
         environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PYTEST_", "ISOLANE_", "GITHUB_", "BMTC_"))
+            if not name.startswith(("PYTEST_", "ISOLANE_", "GITHUB_", "BMTC_", "PYTHONHASHSEED"))
         }
         path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
         done = subprocess.run(

@@ -221,9 +221,11 @@ def test_the_tests_see_the_environment_they_would_see_without_isolane(project):
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(project):
     ended = project.write(CLEAN).isolane("prove", *FAST)
-    lines = ended.err.splitlines()
+    *lines, last = ended.err.splitlines()
     assert lines[0].startswith("[ 1] serial: 5 tests, ")
     assert len(lines) == 6
+    assert last == ""  # sets the verdict apart, which goes to the other stream
+    assert ended.out.startswith("PROVEN: ")
     assert "\x1b" not in ended.text
 
 

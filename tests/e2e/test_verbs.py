@@ -103,6 +103,19 @@ def test_bench_measures_pairs_and_writes_the_timings(project):
     assert page.count("| 2 | loadscope | 3 |") == 2
 
 
+def test_bench_takes_its_worker_counts_and_reports_from_the_projects_configuration(project):
+    project.write(SUITE | {"pytest.ini": "[pytest]\nisolane_workers = 1\nisolane_reports = out\n"})
+    ended = project.isolane("bench", "--pairs", "1", "--json")
+    assert (ended.code, ended.data["rows"]) == (0, []), ended.text
+    assert (project.path / "out/ci_timings.md").is_file() is False  # a serial run alone has no row
+    ended = project.isolane("bench", "--pairs", "1", "--json", ISOLANE_WORKERS="1,2")
+    assert [row["workers"] for row in ended.data["rows"]] == [2]
+    assert (project.path / "out/ci_timings.md").is_file()
+    ended = project.isolane("bench", "--pairs", "1", ISOLANE_WORKERS="two")
+    assert ended.code == 4
+    assert "ISOLANE_WORKERS or ini isolane_workers='two' is not a number of workers." in ended.err
+
+
 @pytest.mark.parametrize("verb", [("stress", "2", "-n", "1"), ("bench", "--workers", "1", "--pairs", "2")])
 def test_repeated_runs_have_the_same_hash_seed(project, verb):
     body = "with open('seen', 'a') as file: print(hash('a'), file=file)"

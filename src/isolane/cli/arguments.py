@@ -53,7 +53,7 @@ def new_parser() -> argparse.ArgumentParser:
 
     bench = _verb(verbs, "bench", "time the suite serially and in parallel, in pairs")
     _project(bench)
-    bench.add_argument("-n", "--workers", metavar="LIST", default="2,auto", help="worker counts (default: 2,auto)")
+    bench.add_argument("-n", "--workers", metavar="LIST", help="worker counts (default: 2,auto)")
     bench.add_argument("--pairs", type=_positive, default=3, help="how often each is run (default: 3)")
     _reports(bench)
     _json(bench)

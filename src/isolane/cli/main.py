@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from isolane.cli.arguments import new_parser, split_arguments
-from isolane.cli.progress import LiveProgress, new_progress
+from isolane.cli.progress import Progress, new_progress
 from isolane.model.errors import ExitCode, IsolaneError
-from isolane.usecases.execution import Observer
 
-_Verb = Callable[[argparse.Namespace, tuple[str, ...], Observer], int]
+_Verb = Callable[[argparse.Namespace, tuple[str, ...], Progress], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _VERBS[options.verb](options, for_pytest, progress)
     except IsolaneError as error:
-        _close(progress)
+        progress.close()
         print(f"isolane: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        _close(progress)
+        progress.close()
         print("isolane: interrupted; what had been recorded is kept in .isolane/runs.", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -45,20 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.INTERNAL_ERROR
     except OSError as error:
-        _close(progress)
+        progress.close()
         where = f"{error.filename}: " if error.filename else ""
         print(f"isolane: {where}{error.strerror or error}. [os-error]", file=sys.stderr)
         return ExitCode.INTERNAL_ERROR
     finally:
-        _close(progress)
-
-
-def _close(progress: Observer) -> None:
-    if isinstance(progress, LiveProgress):
         progress.close()
 
 
-def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.model.proof import Verdict
     from isolane.reports.proof_json import proof_as_data
     from isolane.reports.proof_text import proof_lines
@@ -76,7 +70,7 @@ def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: O
     )
     proof = prove(request, progress)
     where = write_reports(proof, request)
-    _close(progress)
+    progress.close()
     if options.json:
         _print_json(proof_as_data(proof))
     else:
@@ -84,7 +78,7 @@ def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: O
     return ExitCode.OK if proof.verdict is Verdict.PROVEN else ExitCode.FAILED
 
 
-def _run(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+def _run(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.run import RunRequest, run
 
     request = RunRequest(
@@ -97,13 +91,13 @@ def _run(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Obs
         stall_seconds=options.stall_timeout,
     )
     execution = run(request, progress)
-    _close(progress)
+    progress.close()
     sys.stdout.write(execution.output)
     code = execution.record.exit_code
     return ExitCode.INTERNAL_ERROR if code is None else code
 
 
-def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.reports.measurements import stress_as_data, stress_lines
     from isolane.usecases.stress import StressRequest, stress
 
@@ -117,7 +111,7 @@ def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
         stall_seconds=options.stall_timeout,
     )
     result = stress(request, progress)
-    _close(progress)
+    progress.close()
     if options.json:
         _print_json(stress_as_data(result))
     else:
@@ -125,7 +119,7 @@ def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
     return ExitCode.OK if result.passed else ExitCode.FAILED
 
 
-def _bench(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+def _bench(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.reports.measurements import bench_as_data, bench_lines
     from isolane.usecases.bench import BenchRequest, bench
 
@@ -139,7 +133,7 @@ def _bench(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: O
         stall_seconds=options.stall_timeout,
     )
     result = bench(request, progress)
-    _close(progress)
+    progress.close()
     if options.json:
         _print_json(bench_as_data(result))
     else:
@@ -147,7 +141,7 @@ def _bench(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: O
     return ExitCode.OK
 
 
-def _gate(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+def _gate(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from dataclasses import asdict
 
     from isolane.reports.gate_text import gate_lines
@@ -161,7 +155,7 @@ def _gate(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Ob
     return ExitCode.OK if decision.keep else ExitCode.FAILED
 
 
-def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.combine import combine
 
     result = combine(options.directory, options.data_file, keep=options.keep)
@@ -169,7 +163,7 @@ def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress:
     return result.exit_code
 
 
-def _init(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Observer) -> int:
+def _init(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.init import init_project
 
     for one in init_project(options.project, tox=options.tox):

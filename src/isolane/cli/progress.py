@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from isolane.model.events import CollectionFinished, Event, TestFinished
 from isolane.model.outcome import BAD
@@ -14,10 +14,18 @@ from isolane.reports.figures import seconds_text
 from isolane.usecases.execution import Observer, Silence
 
 
-def new_progress(*, quiet: bool, stream: TextIO | None = None) -> Observer:
+class Progress(Observer, Protocol):
+    """An observer that has something on the screen."""
+
+    def close(self) -> None:
+        """Set what follows apart from the runs' lines; more than once does no harm."""
+        ...
+
+
+def new_progress(*, quiet: bool, stream: TextIO | None = None) -> Progress:
     """Return what fits: nothing where only data is wanted, rich on a terminal that has it, else plain lines."""
     if quiet:
-        return Silence()
+        return NoProgress()
     output = stream or sys.stderr
     if output.isatty():
         try:
@@ -27,12 +35,20 @@ def new_progress(*, quiet: bool, stream: TextIO | None = None) -> Observer:
     return PlainProgress(output)
 
 
+class NoProgress(Silence):
+    """Nothing."""
+
+    def close(self) -> None:
+        """Pass over."""
+
+
 class PlainProgress:
     """One line a run, when it is over: for CI logs and files."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._number = 0
+        self._printed = False
 
     def run_started(self, title: str, plan: RunPlan) -> None:
         """Count."""
@@ -44,6 +60,13 @@ class PlainProgress:
     def run_finished(self, title: str, record: RunRecord, remark: str) -> None:
         """Print the line."""
         print(f"[{self._number:>2}] {finished_line(title, record, remark)}", file=self._stream, flush=True)
+        self._printed = True
+
+    def close(self) -> None:
+        """Print an empty line behind the others."""
+        if self._printed:
+            print(file=self._stream, flush=True)
+        self._printed = False
 
 
 class LiveProgress:
@@ -57,6 +80,7 @@ class LiveProgress:
         self._text: type[Text] = Text
         self._number = 0
         self._title = ""
+        self._printed = False
         self._started = 0.0
         self._total = self._done = self._failed = 0
         self._live = Live(console=Console(file=stream), refresh_per_second=8, transient=True, get_renderable=self._line)
@@ -80,10 +104,14 @@ class LiveProgress:
     def run_finished(self, title: str, record: RunRecord, remark: str) -> None:
         """Leave the run's line above."""
         self._live.console.print(f"[{self._number:>2}] {finished_line(title, record, remark)}", markup=False)
+        self._printed = True
 
     def close(self) -> None:
-        """Take the live line away and give the cursor back."""
+        """Take the live line away, give the cursor back, and print an empty line behind the others."""
         self._live.stop()
+        if self._printed:
+            self._live.console.print()
+        self._printed = False
 
     def _line(self) -> Any:
         elapsed = time.monotonic() - self._started

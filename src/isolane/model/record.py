@@ -80,6 +80,10 @@ class RunRecord:
         """Return the time of the whole process."""
         return 0.0 if self.end is None else self.end.seconds
 
+    def setting(self, name: str) -> str:
+        """Return one of isolane's settings as it was in force in the run; empty where the run does not say."""
+        return "" if self.header is None else self.header.settings.get(name, "")
+
     def counts(self) -> dict[str, int]:
         """Return how many tests ended in each category, by its name."""
         result: dict[str, int] = {}

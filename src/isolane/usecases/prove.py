@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from isolane.coordination.processors import available_processors
 from isolane.history.runs import write_whole
 from isolane.model.errors import UsageError
 from isolane.model.identity import module_of
@@ -31,7 +30,7 @@ from isolane.model.record import RunRecord
 from isolane.planning.hash_seed import VARIABLE as HASH_SEED
 from isolane.planning.hash_seed import held_environment, held_seed
 from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
-from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
+from isolane.planning.workers import DEFAULT_DIST
 from isolane.reports.proof_json import proof_as_data
 from isolane.reports.proof_md import proof_page
 from isolane.statistics.flake_rate import smallest_rate_seen
@@ -46,6 +45,7 @@ from isolane.usecases.execution import (
 )
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.timings import write_timings
+from isolane.usecases.worker_counts import chosen_workers, parse_workers
 from isolane.usecases.workshop import Workshop, open_workshop
 
 _SHUFFLES = 3
@@ -82,8 +82,7 @@ class _Baseline:
         return header.added if header else ()
 
     def setting(self, name: str) -> str:
-        header = self.execution.record.header
-        return header.settings.get(name, "") if header else ""
+        return self.execution.record.setting(name)
 
 
 def prove(request: ProveRequest, observer: Observer) -> Proof:
@@ -197,8 +196,7 @@ class _Prover:
         return None if any(one.split("=")[0] == "--dist" for one in given) else DEFAULT_DIST
 
     def _axes(self, baseline: _Baseline) -> tuple[list[int], list[int]]:
-        text = self._request.workers or baseline.setting("workers") or "2,auto"
-        workers = parse_workers(text)
+        workers = chosen_workers(self._request.workers, baseline.execution.record)
         seeds = self._request.seeds or baseline.setting("seeds")
         return workers, draw_seeds(_SHUFFLES) if seeds in ("", "none") else parse_seeds(seeds)
 
@@ -274,12 +272,6 @@ def _relative(path: Path, directory: Path) -> str:
         return path.resolve().relative_to(directory.resolve()).as_posix()
     except ValueError:
         return str(path)
-
-
-def parse_workers(text: str) -> list[int]:
-    """Return the counts of a list like ``2,auto``; raises :class:`UsageError` for anything else."""
-    available = available_processors()
-    return [parse_worker_count(part, available, "--workers") for part in text.split(",")]
 
 
 def parse_seeds(text: str) -> list[int]:
