@@ -18,6 +18,20 @@ def module_of(node_id: str) -> str:
     return node_id.partition("::")[0]
 
 
+def class_of(node_id: str) -> str:
+    """Return the node id's class part with its module, or nothing for a function of the module.
+
+    Behind the module only what stands before a ``[`` counts: a parameter may hold ``::``. The module's path may
+    hold a ``[`` too.
+
+    >>> class_of("tests/test_a.py::TestX::test_y[a::b]"), class_of("tests/test_a.py::test_y[a::b]")
+    ('tests/test_a.py::TestX', '')
+    """
+    module, _, names = node_id.partition("::")
+    classes = names.partition("[")[0].rpartition("::")[0]
+    return f"{module}::{classes}" if classes else ""
+
+
 def new_run_id(now: float, label: str) -> str:
     """Return a run id that sorts by start time (to the microsecond), tells what ran, and is unique over processes.
 

@@ -47,6 +47,8 @@ class Handover:
     label: str
     workers: int = 0
     """The plan's: PYTEST_WORKERS and the ini file have no say in it."""
+    engine: str | None = None
+    """``fork`` or ``xdist`` where the plan has workers; None leaves it to the project."""
     seed: int | None = None
     order: str | None = None
     parent: int | None = None

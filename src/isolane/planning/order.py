@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from isolane.model.identity import module_of
+from isolane.model.identity import class_of, module_of
 
 
 def shuffled(node_ids: Sequence[str], seed: int) -> list[int]:
@@ -21,7 +21,7 @@ def shuffled(node_ids: Sequence[str], seed: int) -> list[int]:
     generator = random.Random(seed)
     modules: dict[str, dict[str, list[int]]] = {}
     for position, node_id in enumerate(node_ids):
-        scope = _class_of(node_id)
+        scope = class_of(node_id)
         # A function outside any class is a group of its own: only then does it move among the classes.
         modules.setdefault(module_of(node_id), {}).setdefault(scope or node_id, []).append(position)
     groups = [list(groups.values()) for groups in modules.values()]
@@ -51,14 +51,3 @@ def selected(node_ids: Sequence[str], wanted: Sequence[str]) -> tuple[list[int],
         else:
             absent.append(node_id)
     return order, absent
-
-
-def _class_of(node_id: str) -> str:
-    """Return the node id's class part with its module, or nothing for a function of the module.
-
-    Behind the module only what stands before a ``[`` counts: a parameter may hold ``::``. The module's path may
-    hold a ``[`` too.
-    """
-    module, _, names = node_id.partition("::")
-    classes = names.partition("[")[0].rpartition("::")[0]
-    return f"{module}::{classes}" if classes else ""

@@ -44,6 +44,19 @@ class Option:
 
 OPTIONS = (
     Option(
+        "engine",
+        "auto",
+        "What runs the tests where -n asks for workers: fork (collect once, fork workers), xdist, serial, or auto "
+        "(fork where it is safe, else xdist)",
+        choices=("auto", "fork", "xdist", "serial"),
+    ),
+    Option(
+        "worker-timeout",
+        "",
+        "Seconds without a sign of life from a worker after which it is killed and its test named (fork engine)",
+        number=True,
+    ),
+    Option(
         "record",
         "auto",
         "Keep the run's events under .isolane/runs: on, off, or auto (parallel runs)",

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from isolane.model.plan import HANDOVER_VARIABLE, Handover
+from isolane.pytest_plugin.engine import choose_engine, engine_key, engine_of, workers_of
 from isolane.pytest_plugin.options import add_options, number_of, value_of
-from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice, header_line
+from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice, header_line, may_have_workers
 
 pytest_plugins = ["isolane.pytest_plugin.fixtures"]
 
@@ -19,11 +20,13 @@ _RUN_NOTHING = ("help", "version", "collectonly", "showfixtures", "show_fixtures
 """pytest's options that only show something."""
 _choice_key = pytest.StashKey[Choice]()
 _handover_key = pytest.StashKey["Handover | None"]()
+_debugger_key = pytest.StashKey[bool]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register options and ini keys."""
     add_options(parser)
+    pluginmanager.register(_AfterXdist(), "isolane-engine")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -33,7 +36,39 @@ def pytest_load_initial_conftests(
     """Decide on workers before any other plugin has looked at the arguments."""
     handover = early_config.stash[_handover_key] = _take_handover()
     early_config.stash[_choice_key] = apply_worker_choice(early_config, parser, args, handover)
+    if may_have_workers(early_config):
+        from isolane.pytest_plugin.fork.watch import start_watch
+
+        start_watch(early_config)
     return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Keep from xdist that ``--pdb`` is given: forked workers can have the terminal, one at a time."""
+    option = config.option
+    config.stash[_debugger_key] = debugger = bool(
+        getattr(option, "usepdb", False) and isinstance(getattr(option, "numprocesses", None), int)
+    )
+    if debugger:
+        option.usepdb = False
+    return (yield)
+
+
+class _AfterXdist:
+    """xdist puts its options in order in the same hook, first of all; this implementation comes after it."""
+
+    def pytest_cmdline_main(self, config: pytest.Config) -> None:
+        """Decide on the engine."""
+        option = config.option
+        if config.stash[_debugger_key]:
+            option.usepdb = True
+        handover = config.stash.get(_handover_key, None)
+        engine = config.stash[engine_key] = choose_engine(config, handover.engine if handover else None)
+        if engine.name == "xdist" and config.stash[_debugger_key]:
+            raise pytest.UsageError(
+                f"--pdb is incompatible with distributing tests over xdist's workers ({engine.obstacle}); use -n0."
+            )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,12 +100,17 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.recording import register_recorder
 
         register_recorder(config, handover, seed, config.stash[_choice_key].added)
-    if workerinput is None and IN_WORKER not in os.environ and getattr(config.option, "tx", None):
+    engine = engine_of(config)
+    if engine.workers and IN_WORKER not in os.environ:
         from isolane.pytest_plugin.xdist_controller import XdistController
 
         config.pluginmanager.register(
             XdistController({"seed": seed, "order": order, "record": record}), "isolane-xdist"
         )
+    if engine.name == "fork":
+        from isolane.pytest_plugin.fork.start import register_fork_session
+
+        register_fork_session(config, keep_order=seed is not None or order is not None)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -105,7 +145,7 @@ def _recording(config: pytest.Config, handover: Handover | None) -> bool:
     if IN_WORKER in os.environ or any(getattr(config.option, name, False) for name in _RUN_NOTHING):
         return False
     asked = value_of(config, "record")
-    return asked == "on" or (asked == "auto" and bool(getattr(config.option, "tx", None)))
+    return asked == "on" or (asked == "auto" and bool(workers_of(config)))
 
 
 def _take_handover() -> Handover | None:

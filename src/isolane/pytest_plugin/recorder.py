@@ -23,6 +23,7 @@ from isolane.model.events import (
     encode_started,
 )
 from isolane.model.identity import CONTROLLER
+from isolane.pytest_plugin.engine import engine_of
 from isolane.pytest_plugin.phases import EXCEPTION_ATTRIBUTE, PhaseReports, first_line
 from isolane.pytest_plugin.process import process_start_time
 
@@ -51,7 +52,10 @@ class Recorder:
         self._open: dict[str, PhaseReports] = {}
         self._counts: dict[str, int] = {}
         self._in_one_process = not header["workers"]
+        self._collects_here = header["engine"] != "xdist"
         self._worker_name = CONTROLLER if self._in_one_process else ""
+        self.running_in = ""
+        """The worker of the test that is about to be told of, where an engine knows it."""
         self._collected = False
         self._deselected = 0
         self._process_started = process_start_time()
@@ -68,7 +72,9 @@ class Recorder:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Write the header."""
         self._session_started = time.time()
-        config = session.config
+        self._write_header(session.config)
+
+    def _write_header(self, config: pytest.Config) -> None:
         self.writer.write(
             RunStarted(
                 at=self._session_started,
@@ -142,14 +148,21 @@ class Recorder:
         self._deselected += len(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Write the tests of a serial run; xdist's controller collects none itself."""
-        if self._in_one_process:
+        """Write the tests; xdist's controller collects none itself."""
+        if self._collects_here:
             self._write_collection(tuple(item.nodeid for item in session.items))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Write what the first worker collected: xdist itself checks that the others collected the same."""
         self._write_collection(tuple(ids))
+
+    def engine_changed(self, config: pytest.Config) -> None:
+        """Write the header once more, and the collection: of two, a reader takes the last."""
+        self._header["engine"] = engine_of(config).name
+        self._collects_here = False
+        self._collected = False
+        self._write_header(config)
 
     def _write_collection(self, node_ids: tuple[str, ...]) -> None:
         if not self._collected:
@@ -175,13 +188,13 @@ class Recorder:
     # -- tests
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Write that a test is about to run. Under xdist the hook does not say where: the worker stays empty."""
+        """Write that a test is about to run, and where; xdist does not tell, and the worker stays empty."""
         now = time.time()
         if not self._first_test:
             self._first_test = now
         if nodeid in self._open:  # another attempt of the same test
             return
-        self.writer.write_line(encode_started(now, nodeid, self._worker_name))
+        self.writer.write_line(encode_started(now, nodeid, self._worker_name or self.running_in))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep a phase's report until the test is over."""

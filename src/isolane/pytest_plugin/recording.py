@@ -17,6 +17,7 @@ from isolane.history.runs import make_home, prune, runs_directory
 from isolane.model.errors import IsolaneError
 from isolane.model.identity import new_run_id
 from isolane.model.plan import Handover
+from isolane.pytest_plugin.engine import engine_of, workers_of
 from isolane.pytest_plugin.options import number_of, settings, value_of
 from isolane.pytest_plugin.recorder import ExceptionNames, Recorder
 
@@ -28,7 +29,8 @@ def register_recorder(
     config.pluginmanager.register(ExceptionNames(), "isolane-exception-names")
     if hasattr(config, "workerinput"):
         return
-    workers = len(getattr(config.option, "tx", None) or [])
+    engine = engine_of(config)
+    workers = engine.workers
     label = handover.label if handover else "parallel" if workers else "serial"
     if handover:
         directory = Path(handover.run_directory)
@@ -40,7 +42,7 @@ def register_recorder(
         "run_id": directory.name,
         "label": label,
         "argv": tuple(str(argument) for argument in config.invocation_params.args),
-        "engine": "xdist" if workers else "serial",
+        "engine": engine.name,
         "workers": workers,
         "dist": config.getoption("dist", "no") if workers else "no",
         "seed": seed,
@@ -65,7 +67,7 @@ class AfterRun:
         self._reports = config.rootpath / value_of(config, "reports")
         self._keep = number_of(config, "keep-runs") or 1
         self._config = config
-        self._parallel = bool(getattr(config.option, "tx", None))
+        self._parallel = bool(workers_of(config))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_unconfigure(self) -> Any:

@@ -13,6 +13,7 @@ from isolane.coordination.processors import available_processors
 from isolane.model.errors import UsageError
 from isolane.model.plan import Handover
 from isolane.planning.workers import DEFAULT_DIST, VARIABLE, choose_workers
+from isolane.pytest_plugin.engine import engine_of
 
 IN_WORKER = "PYTEST_XDIST_WORKER"
 """The variable that xdist sets in its workers: what runs there, or is started from there, is never split again."""
@@ -105,16 +106,26 @@ def _dist_given(known: argparse.Namespace) -> bool:
     )
 
 
+def may_have_workers(config: pytest.Config) -> bool:
+    """Return whether this process may come to distribute tests, before ``-n auto`` has been worked out."""
+    return not hasattr(config, "workerinput") and (
+        bool(getattr(config.known_args_namespace, "numprocesses", None)) or _dist_given(config.known_args_namespace)
+    )
+
+
 def header_line(config: pytest.Config, choice: Choice, *, seed: int | None, ordered: bool) -> str:
     """Return the line that says what was chosen and why: engine, workers, isolation, seed."""
-    workers = len(getattr(config.option, "tx", None) or [])
-    if workers:
+    chosen = engine_of(config)
+    if chosen.workers:
         dist = config.getoption("dist", "no")
         why = f" ({choice.dist_reason})" if choice.dist_reason else ""
+        plural = "s" if chosen.workers != 1 else ""
+        not_fork = f" ({chosen.obstacle})" if chosen.obstacle else ""
         engine = (
-            f"engine xdist, {workers} worker{'s' if workers != 1 else ''} ({choice.workers_reason}), --dist {dist}{why}"
+            f"engine {chosen.name}{not_fork}, {chosen.workers} worker{plural} ({choice.workers_reason}), "
+            f"--dist {dist}{why}"
         )
     else:
-        engine = f"engine serial ({choice.workers_reason})"
+        engine = f"engine serial ({'asked for' if chosen.forced else choice.workers_reason})"
     order = f"seed {seed}" if seed is not None else "order from a file" if ordered else "no seed"
     return f"isolane: {engine}, isolation none, {order}"

@@ -1,0 +1,1 @@
+"""The fork engine: collect once, fork workers from what was collected."""

@@ -1,0 +1,453 @@
+"""The controller's loop: forks workers, hands out units, hears what becomes of them, replaces what dies.
+
+One thread, one selector. It runs no test and knows nothing of pytest: what the messages mean to pytest is the
+listener's business. Who runs what is the coordinator's.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NoReturn, Protocol
+
+from isolane.coordination.workers import Assignment, Task, WorkerCoordinator
+from isolane.engines.fork.lane import FINISH, ONE_TEST, TERMINAL, Board, Lane, Order
+from isolane.engines.fork.messages import Decoder, Finished, Goodbye, Message, Started, WantsWork
+from isolane.engines.fork.process import Process, fork
+from isolane.model.clock import Clock, SystemClock
+from isolane.planning.dispatch import richest
+from isolane.planning.units import Unit
+
+_TICK_SECONDS = 0.5
+_GRACE_SECONDS = 1.5
+"""How long workers that were interrupted may take to tear down."""
+_FAREWELL_SECONDS = 10.0
+"""How long a worker may take to end after it has torn down: its exit handlers, the threads it waits for."""
+_MOST_CRASHES = 5
+"""How many crashes of one unit are suffered before the rest of its tests is given up."""
+_READ = 1 << 18
+
+
+@dataclass
+class Share:
+    """A unit, or one test of it again, and how far it has come. number: the unit's, or ONE_TEST."""
+
+    number: int
+    tests: Sequence[int]
+    done: int = 0
+
+    @property
+    def left(self) -> Sequence[int]:
+        """Return the tests that have not run yet."""
+        return self.tests[self.done :]
+
+    def order(self, token: int) -> Order:
+        """Return what a worker is told."""
+        return Order(token, self.number, self.tests[0] if self.number == ONE_TEST else self.done)
+
+
+@dataclass
+class Worker:
+    """A worker as the controller knows it."""
+
+    name: str
+    lane: Lane
+    process: Process
+    decoder: Decoder = field(default_factory=Decoder)
+    current: Assignment[Share] | None = None
+    ahead: Assignment[Share] | None = None
+    running: int | None = None
+    last_heard: float = 0.0
+    finishing: bool = False
+    said_goodbye_at: float | None = None
+    killed_because: str = ""
+    partial_lines: dict[str, bytes] = field(default_factory=dict)
+    at_end: set[object] = field(default_factory=set)
+    """The connections in which nothing will come any more."""
+
+    def sources(self) -> dict[object, str]:
+        """Return what is listened to, and which stream each is."""
+        return {self.lane.messages: "messages", self.lane.out: "stdout", self.lane.error: "stderr"}
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A worker died. test: what it was running, None if nothing. printed: that test's stdout, stderr, and a trace."""
+
+    worker: str
+    test: int | None
+    cause: str
+    printed: tuple[str, str, str]
+
+
+class Listener(Protocol):
+    """Who hears what happens in a run."""
+
+    def worker_starts(self, worker: str) -> None:
+        """A worker is about to be forked."""
+        ...
+
+    def worker_started(self, worker: str, process_id: int) -> None:
+        """It is there."""
+        ...
+
+    def message(self, worker: str, message: Message) -> None:
+        """It says something."""
+        ...
+
+    def printed(self, worker: str, stream: str, line: str) -> None:
+        """It wrote a line (``stdout`` or ``stderr``) that no capture holds."""
+        ...
+
+    def worker_crashed(self, crash: Crash, *, replaced: bool) -> None:
+        """It died; of the test it was running nothing more will be heard."""
+        ...
+
+    def worker_stopped(self, worker: str) -> None:
+        """It ended as it was told to."""
+        ...
+
+    def given_up(self, tests: Sequence[int], cause: str) -> None:
+        """These tests are not run: their unit has crashed too many workers."""
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """silence: seconds without any message, while a test runs, after which a worker is killed; None for ever.
+
+    restarts: how many dead workers are replaced in all; None for as many as it takes.
+    """
+
+    silence: float | None = None
+    restarts: int | None = None
+
+
+class Controller:
+    """Runs units over forked workers.
+
+    worker: what a new process does with its lane and its name; it never returns. units: in the order in which they
+    are handed out.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        count: int,
+        worker: Callable[[Lane], NoReturn],
+        listener: Listener,
+        limits: Limits = Limits(),  # noqa: B008  # immutable
+        clock: Clock | None = None,
+    ) -> None:
+        self.board = Board()
+        self.units = units
+        self.failed_workers = 0
+        self._count = count
+        self._worker = worker
+        self._listener = listener
+        self._limits = limits
+        self._clock = clock or SystemClock()
+        self._coordinator: WorkerCoordinator[Share] = WorkerCoordinator(
+            self._clock, maximum=count, most_attempts=_MOST_CRASHES
+        )
+        self._selector = selectors.DefaultSelector()
+        self._workers: dict[str, Worker] = {}
+        self._names = iter(range(1 << 30))
+        self._terminal_of: str | None = None
+        self._last_tick = 0.0
+        for number, unit in enumerate(units):
+            self._coordinator.queue(Task(str(number), Share(number, unit.tests)))
+
+    # -- what the listener may ask
+
+    @property
+    def coordinator(self) -> WorkerCoordinator[Share]:
+        """Return who runs what."""
+        return self._coordinator
+
+    def stop(self) -> None:
+        """Let no further test start; what runs is finished and torn down."""
+        self.board.stop()
+        for worker in self._workers.values():
+            self._take_back(worker)
+
+    def run_again(self, test: int) -> None:
+        """Queue one test once more, before all others."""
+        self._coordinator.queue(Task(f"again-{test}", Share(ONE_TEST, (test,))), first=True)
+
+    def give_terminal(self, name: str) -> None:
+        """Let a worker have the terminal: the others are not heard until :meth:`take_terminal_back`."""
+        self._terminal_of = name
+        for worker in self._workers.values():
+            if worker.name != name:
+                self._deafen(worker)
+        self._workers[name].lane.give(Order(0, TERMINAL, 0))
+
+    def take_terminal_back(self) -> None:
+        """Hear everyone again."""
+        self._terminal_of = None
+        for worker in self._workers.values():
+            self._listen(worker)
+
+    # -- the run
+
+    def run(self) -> None:
+        """Run everything; return when the last worker has ended.
+
+        Whatever ends it, no worker is left: they are interrupted, have a moment to tear down, and are killed.
+        """
+        try:
+            for _ in range(min(self._count, len(self.units))):
+                self._start_worker()
+            while self._workers:
+                self._turn(_TICK_SECONDS)
+        except BaseException:
+            self._wind_up()
+            raise
+        finally:
+            self._kill_all()
+            self._selector.close()
+
+    def _turn(self, timeout: float) -> None:
+        for key, _ in self._selector.select(timeout):
+            key.data()
+        now = self._clock.monotonic()
+        if now - self._last_tick >= _TICK_SECONDS:
+            self._last_tick = now
+            self._tick(now)
+
+    def _tick(self, now: float) -> None:
+        for worker in list(self._workers.values()):
+            self._coordinator.heartbeat(worker.name)  # a live process beats: a test may well be silent for an hour
+            if worker.process.handle < 0 and worker.process.poll():
+                self._ended(worker)
+            elif worker.said_goodbye_at is not None:
+                if now - worker.said_goodbye_at > _FAREWELL_SECONDS:
+                    worker.process.kill()
+            elif (
+                self._limits.silence
+                and self._terminal_of is None
+                and not worker.killed_because
+                and now - worker.last_heard > self._limits.silence
+            ):
+                worker.killed_because = f"nothing was heard of it for {self._limits.silence:g} s"
+                worker.process.kill()
+
+    def _start_worker(self) -> None:
+        name = f"gw{next(self._names)}"
+        self._listener.worker_starts(name)
+        others = [worker.lane for worker in self._workers.values()]
+        lane = Lane(name, self.board)
+
+        def child() -> NoReturn:
+            for other in others:
+                other.leave_to_others()
+            self._worker(lane)
+
+        process = fork(child)
+        lane.hold()
+        worker = Worker(name, lane, process, last_heard=self._clock.monotonic())
+        self._workers[name] = worker
+        self._coordinator.register_worker(name)
+        self._listen(worker)
+        if process.handle >= 0:
+            self._selector.register(process.handle, selectors.EVENT_READ, partial(self._ended, worker))
+        self._listener.worker_started(name, process.pid)
+        self._give_next(worker)
+
+    # -- handing out
+
+    def _give_next(self, worker: Worker) -> bool:
+        """Give the worker a unit, where there is one and tests may still start."""
+        if self.board.stopped:
+            return False
+        assignment = self._coordinator.assign(worker.name)
+        if assignment is None:
+            return False
+        worker.ahead = assignment
+        worker.lane.give(assignment.task.payload.order(assignment.token))
+        return True
+
+    def _work_wanted(self, worker: Worker) -> None:
+        """A worker waits for more: from the queue, else from the worker that has most waiting, else it may go."""
+        if worker.ahead is not None or worker.finishing:
+            return  # what it asks for is on its way
+        if not self.board.stopped and not self._give_next(worker):
+            self._steal_for(worker)
+        if worker.ahead is None:
+            worker.finishing = True
+            worker.lane.give(Order(0, FINISH, 0))
+
+    def _steal_for(self, worker: Worker) -> None:
+        waiting = {
+            other.name: self._unit_of(other.ahead) for other in self._workers.values() if other.ahead is not None
+        }
+        for name in richest(waiting):
+            if self._take_back(self._workers[name]) and self._give_next(worker):
+                return
+
+    def _take_back(self, worker: Worker) -> bool:
+        """Take back what waits for the worker; False where it has taken it itself."""
+        if worker.ahead is None or worker.lane.take_back() is None:
+            return False
+        self._coordinator.take_back(worker.ahead)
+        worker.ahead = None
+        return True
+
+    def _unit_of(self, assignment: Assignment[Share]) -> Unit:
+        share = assignment.task.payload
+        return Unit("", tuple(share.tests)) if share.number == ONE_TEST else self.units[share.number]
+
+    # -- hearing
+
+    def _listen(self, worker: Worker) -> None:
+        registered = self._selector.get_map()
+        for source, stream in worker.sources().items():
+            if source not in worker.at_end and source not in registered:
+                self._selector.register(source, selectors.EVENT_READ, partial(self._hear, worker, source, stream))  # type: ignore[arg-type]
+
+    def _deafen(self, worker: Worker) -> None:
+        registered = self._selector.get_map()
+        for source in worker.sources():
+            if source in registered:
+                self._selector.unregister(source)  # type: ignore[arg-type]
+
+    def _hear(self, worker: Worker, source: Any, stream: str) -> bool:
+        """Read what has come, as much as is there; return whether there may be more."""
+        try:
+            data = source.recv(_READ) if stream == "messages" else os.read(source, _READ)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            worker.at_end.add(source)
+            if source in self._selector.get_map():
+                self._selector.unregister(source)
+            return False
+        if stream == "messages":
+            worker.last_heard = self._clock.monotonic()
+            for message in worker.decoder.feed(data):
+                self._take(worker, message)
+            return True
+        *lines, rest = (worker.partial_lines.get(stream, b"") + data).split(b"\n")
+        worker.partial_lines[stream] = rest
+        for line in lines:
+            self._listener.printed(worker.name, stream, line.decode("utf-8", "replace"))
+        return True
+
+    def _hear_out(self, worker: Worker) -> None:
+        """Read what is left in its connections; others may hold them open, so their end is not waited for."""
+        for source, stream in worker.sources().items():
+            while source not in worker.at_end and self._hear(worker, source, stream):
+                pass
+            rest = worker.partial_lines.pop(stream, b"")
+            if rest:
+                self._listener.printed(worker.name, stream, rest.decode("utf-8", "replace"))
+
+    def _take(self, worker: Worker, message: Message) -> None:
+        if type(message) is Started:
+            self._test_started(worker, message.test)
+        self._listener.message(worker.name, message)
+        if type(message) is Finished:
+            self._test_finished(worker, message.test)
+        elif type(message) is WantsWork:
+            self._work_wanted(worker)
+        elif type(message) is Goodbye:
+            worker.said_goodbye_at = self._clock.monotonic()
+
+    def _test_started(self, worker: Worker, test: int) -> None:
+        worker.running = test
+        if worker.current is None:
+            worker.current, worker.ahead = worker.ahead, None
+            self._give_next(worker)  # one unit is always waiting, so that the worker never does
+
+    def _test_finished(self, worker: Worker, test: int) -> None:
+        worker.running = None
+        assignment = worker.current
+        if assignment is None:
+            return
+        share = assignment.task.payload
+        share.done += 1
+        if not share.left:
+            self._coordinator.complete(assignment)
+            worker.current = None
+
+    # -- the end of a worker
+
+    def _ended(self, worker: Worker) -> None:
+        """Hear the worker's last words, and see what it leaves undone."""
+        if worker.name not in self._workers:
+            return
+        worker.process.poll()
+        self._hear_out(worker)
+        del self._workers[worker.name]
+        if worker.said_goodbye_at is not None:
+            if worker.current is not None:  # it was stopped in the midst of a unit
+                self._coordinator.take_back(worker.current)
+            self._take_back(worker)
+            self._coordinator.retire(worker.name)
+            self._listener.worker_stopped(worker.name)
+        else:
+            self._crashed(worker)
+        self._close(worker)
+        if not self.board.stopped:
+            queued = self._coordinator.statistics().queued
+            open_to_work = sum(not other.finishing for other in self._workers.values())
+            if queued and open_to_work < self._count and self._may_replace():
+                self._start_worker()
+
+    def _crashed(self, worker: Worker) -> None:
+        if self._terminal_of == worker.name:
+            self.take_terminal_back()
+        self._take_back(worker)
+        test = worker.running
+        self.failed_workers += 1
+        crash = Crash(
+            worker.name,
+            test,
+            worker.killed_because or worker.process.cause(),
+            worker.lane.printed(),
+        )
+        if worker.current is not None and test is not None:
+            worker.current.task.payload.done += 1  # it had its turn, and is told of as crashed
+            if not worker.current.task.payload.left:
+                self._coordinator.complete(worker.current)
+        _, given_up = self._coordinator.worker_failed(worker.name)
+        queued = self._coordinator.statistics().queued
+        self._listener.worker_crashed(crash, replaced=bool(queued) and self._may_replace() and not self.board.stopped)
+        for task in given_up:
+            self._listener.given_up(task.payload.left, crash.cause)
+
+    def _may_replace(self) -> bool:
+        return self._limits.restarts is None or self.failed_workers <= self._limits.restarts
+
+    def _close(self, worker: Worker) -> None:
+        self._deafen(worker)
+        if worker.process.handle >= 0:
+            self._selector.unregister(worker.process.handle)
+        worker.lane.close()
+        worker.process.close()
+
+    def _wind_up(self) -> None:
+        """Interrupt the workers and hear how they tear down, for a moment."""
+        self.take_terminal_back()
+        self.stop()
+        for worker in self._workers.values():
+            worker.finishing = True
+            worker.process.interrupt()
+        deadline = self._clock.monotonic() + _GRACE_SECONDS
+        while self._workers and (left := deadline - self._clock.monotonic()) > 0:
+            self._turn(min(left, _TICK_SECONDS / 10))
+
+    def _kill_all(self) -> None:
+        for worker in list(self._workers.values()):
+            worker.process.kill()
+            worker.process.reap()
+            self._close(worker)
+        self._workers.clear()
+
+

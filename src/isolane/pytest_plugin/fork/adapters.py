@@ -1,0 +1,119 @@
+"""What other plugins, and pytest's own, need in a forked worker, where under xdist they would have started anew.
+
+Each of these is what the plugin itself does at the start or the end of an xdist worker.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import random
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+SESSION_FINISH_IN_WORKERS = ("syrupy",)
+"""Plugins whose ``pytest_sessionfinish`` tells the controller what the worker has seen."""
+KNOWN_PLUGINS = ("isolane", "xdist", "_cov", "pytest_cov", "randomly", "pytest_randomly", "rerunfailures", "syrupy")
+"""Plugins that ask for a worker's identity before any test, and get on without it here: tested one by one."""
+
+
+def is_harmless(thread: threading.Thread) -> bool:
+    """Return whether the thread may be alive at a fork: it only waits for connections, and workers never use it."""
+    target = getattr(thread, "_target", None)
+    return (
+        getattr(target, "__module__", "") == "pytest_rerunfailures"
+        and getattr(target, "__qualname__", "").startswith("ServerStatusDB.")
+    )
+
+
+class ControllerState:
+    """What is noted in the controller before the first fork. Made when the plugin is loaded."""
+
+    def __init__(self) -> None:
+        self._random_at_start = random.getstate()
+        self._random_at_fork: object = None
+
+    def before_fork(self) -> None:
+        """Note whether somebody has seeded ``random``."""
+        now = random.getstate()
+        # Python reseeds it in a forked child, which is right where nobody cares, and wrong where a conftest has
+        # seeded it: under xdist each worker would have seeded it the same.
+        self._random_at_fork = now if now != self._random_at_start else None
+
+    def after_fork(self) -> None:
+        """Take up the seeded state again: in the worker."""
+        if self._random_at_fork is not None:
+            random.setstate(self._random_at_fork)  # type: ignore[arg-type]
+
+
+def enter_worker(config: pytest.Config, workerinput: dict[str, Any]) -> None:
+    """Do what plugins would do at the start of a worker."""
+    atexit._clear()
+    _own_children()
+    _own_directories(config, workerinput["workerid"])
+    if hasattr(config, "failures_db") and "sock_port" in workerinput:
+        # pytest-rerunfailures counts failures in the controller, and its workers ask over a socket.
+        module = sys.modules["pytest_rerunfailures"]
+        wanted = [workerinput[name] for name in ("sock_port", "statusdb_token") if name in workerinput]
+        config.failures_db = module.ClientStatusDB(*wanted)
+
+
+def leave_worker(session: pytest.Session, exitstatus: int) -> None:
+    """Do what plugins would do at the end of a worker, and fill ``config.workeroutput``."""
+    config = session.config
+    output: dict[str, Any] = config.workeroutput  # type: ignore[attr-defined]
+    output["exitstatus"] = exitstatus
+    for name in SESSION_FINISH_IN_WORKERS:
+        plugin = config.pluginmanager.getplugin(name)
+        finish = getattr(plugin, "pytest_sessionfinish", None)
+        if finish is not None:
+            finish(session=session, exitstatus=exitstatus)
+    save_coverage()
+    cov = config.pluginmanager.getplugin("_cov")
+    if getattr(cov, "cov_controller", None) is not None:
+        output["cov_worker_node_id"] = config.workerinput["workerid"]  # type: ignore[attr-defined]
+
+
+def end_worker() -> None:
+    """Run the exit handlers that were registered in this worker; the controller's are not its business."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        with contextlib.suppress(Exception):
+            util._exit_function()
+    with contextlib.suppress(Exception):
+        atexit._run_exitfuncs()
+    save_coverage(stop=True)
+
+
+def save_coverage(*, stop: bool = False) -> None:
+    """Write what coverage has measured so far to this process's own data file."""
+    module = sys.modules.get("coverage")
+    current = module.Coverage.current() if module is not None else None
+    if current is None:
+        return
+    if stop:
+        current.stop()
+    current.save()
+
+
+def _own_children() -> None:
+    """Forget the controller's multiprocessing children and finalizers, as multiprocessing does in its own."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is None:
+        return
+    util._finalizer_registry.clear()
+    util._run_after_forkers()
+    process = sys.modules["multiprocessing.process"]
+    process._children = set()  # type: ignore[attr-defined]
+
+
+def _own_directories(config: pytest.Config, worker: str) -> None:
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is None:
+        return
+    base = factory.getbasetemp() / f"popen-{worker}"
+    base.mkdir(mode=0o700, exist_ok=True)
+    factory._basetemp = base

@@ -1,0 +1,34 @@
+"""What the controller has open when it forks, and every worker would use as if it were its own."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+_OWN_FILES = ("events.jsonl",)
+
+
+def shared_descriptors() -> list[str]:
+    """Return sockets, and files of the project's that are open, as words for a warning (Linux; elsewhere none).
+
+    Pipes, terminals and devices are not named, nor files without a name: pytest's capture files are such.
+    """
+    if sys.platform != "linux":
+        return []
+    found = []
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  # a Path a descriptor would cost more than the rest
+        descriptor = int(name)
+        if descriptor <= 2:
+            continue
+        try:
+            mode = os.fstat(descriptor).st_mode
+            target = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
+        except OSError:
+            continue
+        if stat.S_ISSOCK(mode):
+            found.append(f"a socket (descriptor {descriptor})")
+        elif stat.S_ISREG(mode) and not target.endswith(" (deleted)") and Path(target).name not in _OWN_FILES:
+            found.append(f"{target} (descriptor {descriptor})")
+    return found

@@ -1,0 +1,382 @@
+"""The controller's plugin: pytest collects as ever, and instead of running the tests here they are run by workers."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import pytest
+
+from isolane.engines.fork.controller import Controller, Crash, Limits
+from isolane.engines.fork.lane import Lane
+from isolane.engines.fork.messages import (
+    Broken,
+    ExitAsked,
+    Finished,
+    Goodbye,
+    Message,
+    Reported,
+    Started,
+    StopAsked,
+    SuiteProperties,
+    WantsTerminal,
+    Warned,
+)
+from isolane.history.durations import expected_seconds
+from isolane.planning.dispatch import dispatch_order
+from isolane.planning.units import Unit, make_units
+from isolane.pytest_plugin.fork.adapters import ControllerState
+from isolane.pytest_plugin.fork.descriptors import shared_descriptors
+from isolane.pytest_plugin.fork.junit import add_suite_properties, order_test_cases
+from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
+from isolane.pytest_plugin.fork.reports import Reader, only_pytest_serializes, warning_of
+from isolane.pytest_plugin.fork.worker import Task, work
+
+_CRASHED = "???"
+"""The phase of a report about a test whose worker died, as xdist has it."""
+
+
+class Scheduler:
+    """What plugins that handle crashed tests may ask for, in xdist's words."""
+
+    def __init__(self, config: pytest.Config, run_again: Callable[[str], None]) -> None:
+        self.config = config
+        self._run_again = run_again
+
+    def mark_test_pending(self, item: str) -> None:
+        """Run a test again that took its worker down."""
+        self._run_again(item)
+
+
+class ForkSession:
+    """Runs a session's tests over forked workers, and reports them as if they had run here."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        count: int,
+        limits: Limits,
+        state: ControllerState,
+        late_obstacle: Callable[[], str | None],
+        fall_back: Callable[[pytest.Session, str], object],
+        *,
+        keep_order: bool,
+    ) -> None:
+        self.config = config
+        self.sched = Scheduler(config, self._run_again)
+        self._count = count
+        self._limits = limits
+        self._state = state
+        self._late_obstacle = late_obstacle
+        self._fall_back = fall_back
+        self._keep_order = keep_order
+        self._hook: Any = config.hook
+        self._nodes: dict[str, Node] = {}
+        self._manager = Nodes(getattr(config.option, "testrunuid", None) or uuid.uuid4().hex)
+        self._locations: dict[int, tuple[str, int | None, str]] = {}
+        self._summary = ""
+        self._stopping = False
+        self._process_id = os.getpid()
+
+    # -- the session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> object:
+        """Run the tests over workers; nothing of them runs in this process."""
+        if session.testsfailed and not self.config.option.continue_on_collection_errors:
+            plural = "s" if session.testsfailed != 1 else ""
+            raise session.Interrupted(f"{session.testsfailed} error{plural} during collection")
+        obstacle = self._late_obstacle()
+        if obstacle is not None:
+            return self._fall_back(session, obstacle)
+        self.session = session
+        if session.items:
+            self._run()
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        return True
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say why tests were left out."""
+        if self._summary:
+            terminalreporter.write_sep("=", f"isolane: {self._summary}")
+
+    def _run(self) -> None:
+        items = self.session.items
+        self._reader = Reader(self.config)
+        self._recorder: Any = self.config.pluginmanager.getplugin("isolane-recorder")
+        self._quickly = only_pytest_serializes(self.config)
+        self._units = self._make_units(items)
+        self._say_workers(len(items))
+        self._call("pytest_xdist_setupnodes", config=self.config, specs=self._specs())
+        factory: Any = getattr(self.config, "_tmp_path_factory", None)
+        if factory is not None:
+            factory.getbasetemp()
+        self._warn_of_descriptors()
+        self._controller = Controller(self._units, self._count, self._work, self, self._limits)
+        frozen = gc.get_freeze_count()
+        # What lives now lives as long as the run: taken out of the collector's sight, its pages stay shared.
+        gc.collect()
+        gc.freeze()
+        self._state.before_fork()
+        try:
+            self._controller.run()
+        finally:
+            if not frozen:
+                gc.unfreeze()
+        order_test_cases(self.config, [item.nodeid for item in items])
+
+    def _make_units(self, items: Sequence[pytest.Item]) -> list[Unit]:
+        node_ids = [item.nodeid for item in items]
+        dist = self.config.option.dist
+        seconds = expected_seconds(self.config.rootpath, node_ids, time.time())
+        units = make_units(
+            node_ids,
+            dist,
+            self._count,
+            groups=[_group_of(item) for item in items] if dist == "loadgroup" else None,
+            seconds=seconds,
+            largest_chunk=getattr(self.config.option, "maxschedchunk", None),
+        )
+        return dispatch_order(units, dist, keep=self._keep_order or not self.config.option.loadscopereorder)
+
+    def _specs(self) -> list[Spec]:
+        return [Spec(f"gw{number}") for number in range(self._count)]
+
+    def _work(self, lane: Lane) -> NoReturn:
+        task = Task(
+            session=self.session,
+            units=self._units,
+            workerinput=self._nodes[lane.worker].workerinput,
+            state=self._state,
+            controller_plugin=self,
+            controller_pid=self._process_id,
+            serializes_quickly=self._quickly,
+        )
+        work(task, lane)
+
+    # -- hearing
+
+    def message(self, worker: str, message: Message) -> None:
+        """Pass on to pytest what a worker says."""
+        kind = type(message)
+        if kind is Reported:
+            self._reported(worker, message)  # type: ignore[arg-type]
+        elif kind is Started:
+            self._started(worker, message)  # type: ignore[arg-type]
+        elif kind is Finished:
+            self._finished(message)  # type: ignore[arg-type]
+        elif isinstance(message, Warned):
+            self._hook.pytest_warning_recorded.call_historic(
+                kwargs={
+                    "warning_message": warning_of(message.message),
+                    "when": message.when,
+                    "nodeid": message.node_id,
+                    "location": message.location,
+                }
+            )
+        elif isinstance(message, SuiteProperties):
+            add_suite_properties(self.config, message.properties)
+        elif isinstance(message, StopAsked):
+            if message.failing:
+                self.session.shouldfail = message.reason
+            else:
+                self.session.shouldstop = message.reason
+            self._stop_if_asked()
+        elif isinstance(message, ExitAsked):
+            raise pytest.exit.Exception(message.reason, message.returncode)
+        elif isinstance(message, Broken):
+            raise RuntimeError(f"worker {worker!r} failed outside any test:\n{message.text}")
+        elif isinstance(message, WantsTerminal):
+            self._terminal(worker, message.wanted)
+        elif isinstance(message, Goodbye):
+            self._nodes[worker].workeroutput = dict(message.output)
+
+    def _started(self, worker: str, message: Started) -> None:
+        location = (message.location[0], message.location[1], message.location[2])
+        self._locations[message.test] = location
+        if self._recorder is not None:
+            self._recorder.running_in = worker
+        self._hook.pytest_runtest_logstart(nodeid=self.session.items[message.test].nodeid, location=location)
+
+    def _reported(self, worker: str, message: Reported) -> None:
+        item = self.session.items[message.test]
+        report: Any = self._reader.report(message, item, self._locations[message.test])
+        report.node = self._nodes[worker]
+        report.worker_id = worker
+        report.item_index = message.test
+        report.testrun_uid = self._manager.testrunuid
+        self._hook.pytest_runtest_logreport(report=report)
+        if report.outcome == "failed":
+            self._stop_if_asked()
+
+    def _finished(self, message: Finished) -> None:
+        self._reader.over(message.test)
+        location = self._locations.pop(message.test)
+        self._hook.pytest_runtest_logfinish(nodeid=self.session.items[message.test].nodeid, location=location)
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if not self._stopping and (self.session.shouldfail or self.session.shouldstop):
+            self._stopping = True
+            self._controller.stop()
+
+    def printed(self, worker: str, stream: str, line: str) -> None:
+        """Show a line that a worker wrote past every capture, with the worker's name."""
+        text = f"[{worker}] {line}"
+        terminal = self._terminal_reporter()
+        if stream == "stderr" or terminal is None:
+            target = sys.stderr if stream == "stderr" else sys.stdout
+            with contextlib.suppress(OSError, ValueError):
+                target.write(f"{text}\n")
+                target.flush()
+        else:
+            terminal.ensure_newline()
+            terminal.write_line(text)
+
+    def _terminal(self, worker: str, wanted: bool) -> None:
+        if wanted:
+            terminal = self._terminal_reporter()
+            if terminal is not None:
+                terminal.ensure_newline()
+                terminal.write_line(f"[{worker}] has the terminal; the other workers go on")
+                terminal.flush()
+            self._controller.give_terminal(worker)
+        else:
+            self._controller.take_terminal_back()
+
+    # -- workers come and go
+
+    def worker_starts(self, worker: str) -> None:
+        """Let plugins tell the worker what it needs to know."""
+        node = self._nodes[worker] = make_node(self.config, worker, self._count, self._manager)
+        self._call("pytest_xdist_newgateway", gateway=node.gateway)
+        self._call("pytest_configure_node", node=node)
+
+    def worker_started(self, worker: str, process_id: int) -> None:
+        """Tell plugins that a worker is there."""
+        node = self._nodes[worker]
+        node.workerinfo = worker_info(node, process_id)
+        self._call("pytest_testnodeready", node=node)
+        ids = [item.nodeid for item in self.session.items]
+        self._call("pytest_xdist_node_collection_finished", node=node, ids=ids)
+
+    def worker_stopped(self, worker: str) -> None:
+        """Tell plugins that a worker has ended as it should."""
+        self._call("pytest_testnodedown", node=self._nodes[worker], error=None)
+
+    def worker_crashed(self, crash: Crash, *, replaced: bool) -> None:
+        """Report the test that was running, and only that one."""
+        node = self._nodes[crash.worker]
+        if self.config.pluginmanager.hasplugin("_cov"):
+            # What it measured is in its file, up to the test that was running.
+            node.workeroutput.setdefault("cov_worker_node_id", crash.worker)
+        self._call("pytest_testnodedown", node=node, error=crash.cause)
+        self._say(f"[{crash.worker}] node down: {crash.cause}")
+        if crash.test is not None:
+            self._report_crash(node, crash, crash.test)
+        if replaced:
+            self._say(f"replacing crashed worker {crash.worker}")
+        elif self._limits.restarts is not None and self._controller.failed_workers > self._limits.restarts:
+            self._summary = (
+                f"worker {crash.worker} crashed and worker restarting disabled"
+                if self._limits.restarts == 0
+                else f"maximum crashed workers reached: {self._limits.restarts}"
+            )
+            self._say(self._summary)
+            self._controller.stop()
+
+    def _report_crash(self, node: Node, crash: Crash, test: int) -> None:
+        node_id = self.session.items[test].nodeid
+        location = self._locations.pop(test)
+        self._reader.over(test)
+        report: Any = pytest.TestReport(
+            nodeid=node_id,
+            location=location,
+            keywords={},
+            outcome="failed",
+            longrepr=f"worker {crash.worker!r} crashed while running {node_id!r}: {crash.cause}",
+            when=_CRASHED,  # type: ignore[arg-type]
+            sections=[
+                (title, text)
+                for title, text in zip(
+                    ("Captured stdout call", "Captured stderr call", "Fatal error"), crash.printed, strict=True
+                )
+                if text
+            ],
+        )
+        report.node = node
+        report.worker_id = crash.worker
+        report.item_index = test
+        report.testrun_uid = self._manager.testrunuid
+        self._call("pytest_handlecrashitem", crashitem=node_id, report=report, sched=self.sched)
+        self._hook.pytest_runtest_logreport(report=report)
+        self._stop_if_asked()
+
+    def given_up(self, tests: Sequence[int], cause: str) -> None:
+        """Report tests that are not run."""
+        for test in tests:
+            item = self.session.items[test]
+            report = pytest.TestReport(
+                nodeid=item.nodeid,
+                location=item.location,
+                keywords={},
+                outcome="failed",
+                longrepr=f"not run: the tests it belongs with have crashed worker after worker (last: {cause})",
+                when=_CRASHED,  # type: ignore[arg-type]
+            )
+            self._hook.pytest_runtest_logreport(report=report)
+
+    def _run_again(self, node_id: str) -> None:
+        for position, item in enumerate(self.session.items):
+            if item.nodeid == node_id:
+                self._controller.run_again(position)
+                return
+
+    # -- talking
+
+    def _call(self, name: str, **arguments: Any) -> None:
+        """Call a hook of xdist's: there is one where xdist, or a plugin that implements it, is loaded."""
+        hook = getattr(self._hook, name, None)
+        if hook is not None:
+            hook(**arguments)
+
+    def _say_workers(self, tests: int) -> None:
+        terminal = self._terminal_reporter()
+        if terminal is not None:
+            terminal.showfspath = False  # tests of many files come mixed
+            if self.config.option.verbose >= 0:
+                workers, items = ("s" if number != 1 else "" for number in (self._count, tests))
+                terminal.write_line(f"{self._count} worker{workers} [{tests} item{items}]")
+
+    def _say(self, line: str) -> None:
+        terminal = self._terminal_reporter()
+        if terminal is not None and self.config.option.verbose >= 0:
+            terminal.ensure_newline()
+            terminal.write_line(line)
+
+    def _warn_of_descriptors(self) -> None:
+        found = shared_descriptors()
+        if found:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            self._say(
+                f"isolane: open before the workers are forked, so all of them share it: {', '.join(found[:3])}{more}"
+            )
+
+    def _terminal_reporter(self) -> pytest.TerminalReporter | None:
+        reporter: pytest.TerminalReporter | None = self.config.pluginmanager.getplugin("terminalreporter")
+        return reporter
+
+
+def _group_of(item: pytest.Item) -> str | None:
+    """Return the group that the test's ``xdist_group`` markers name."""
+    names = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in item.iter_markers("xdist_group")}
+    return "_".join(sorted(names)) or None

@@ -1,0 +1,265 @@
+"""A worker: what a forked process does from its first moment to its last."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import pytest
+from _pytest.runner import CallInfo
+
+from isolane.engines.fork.lane import FINISH, ONE_TEST, TERMINAL, ControllerGone, Lane, Order
+from isolane.engines.fork.messages import (
+    Broken,
+    ExitAsked,
+    Finished,
+    Goodbye,
+    Started,
+    StopAsked,
+    SuiteProperties,
+    WantsTerminal,
+    WantsWork,
+)
+from isolane.planning.units import Unit
+from isolane.pytest_plugin.fork.adapters import ControllerState, end_worker, enter_worker, leave_worker, save_coverage
+from isolane.pytest_plugin.fork.output import Output
+from isolane.pytest_plugin.fork.reports import Writer, warned
+from isolane.pytest_plugin.process import die_with
+
+_REPORTING = (
+    "pytest_runtest_logstart",
+    "pytest_runtest_logreport",
+    "pytest_runtest_logfinish",
+    "pytest_warning_recorded",
+)
+"""Hooks that tell of tests. Whoever listens hears them in the controller, once."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is made of. serializes_quickly: see :class:`Writer`."""
+
+    session: pytest.Session
+    units: Sequence[Unit]
+    workerinput: dict[str, Any]
+    state: ControllerState
+    controller_plugin: object
+    controller_pid: int
+    serializes_quickly: bool
+
+
+def work(task: Task, lane: Lane) -> NoReturn:
+    """Be a worker until there is no more to do; never returns."""
+    code = 0
+    try:
+        worker = Worker(task, lane)
+        worker.enter()
+        worker.run()
+        end_worker()
+    except ControllerGone:
+        code = 2
+    except BaseException:  # noqa: BLE001  # nothing may get back into the controller's stack
+        code = 3
+        with contextlib.suppress(BaseException):
+            lane.send(Broken(traceback.format_exc()))
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(BaseException):
+                stream.flush()
+        os._exit(code)
+
+
+class Worker:
+    """Runs what it is given, one unit after the other; a plugin of pytest's in its process."""
+
+    def __init__(self, task: Task, lane: Lane) -> None:
+        self.session = task.session
+        self.config = task.session.config
+        self._task = task
+        self._lane = lane
+        self._output = Output(self.config, lane)
+        self._writer = Writer(self.config, quickly=task.serializes_quickly)
+        self._queue: deque[int] = deque()
+        self._deferred: deque[Order] = deque()
+        self._test = -1
+        self._last: pytest.Item | None = None
+        self._finishing = False
+        self._measures = False
+        self._suite_properties = 0
+
+    # -- becoming a worker
+
+    def enter(self) -> None:
+        """Make the copied process a worker."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._output.enter()
+        die_with(self._task.controller_pid)
+        self._take_identity()
+        enter_worker(self.config, self._task.workerinput)
+        self._task.state.after_fork()
+        self._silence_others()
+        self.config.pluginmanager.register(self, "isolane-worker")
+        teardown = self.session._setupstate.teardown_exact
+        # Which test comes next is decided as late as can be: until a test is torn down, what waits behind it may be
+        # taken back and given to a worker that has nothing to do.
+        self.session._setupstate.teardown_exact = lambda nextitem: teardown(self._next(nextitem))  # type: ignore[method-assign]
+        self._measures = "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None
+
+    def _take_identity(self) -> None:
+        given = self._task.workerinput
+        os.environ["PYTEST_XDIST_WORKER"] = given["workerid"]
+        os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(given["workercount"])
+        os.environ["PYTEST_XDIST_TESTRUNUID"] = given["testrunuid"]
+        config: Any = self.config
+        config.workerinput = given
+        config.workeroutput = {}
+        option = config.option
+        option.loadgroup = option.dist == "loadgroup"
+        option.dist, option.distload, option.numprocesses, option.maxprocesses = "no", False, None, None
+
+    def _silence_others(self) -> None:
+        """Leave the hooks that tell of tests to this plugin alone.
+
+        Those who listen (the terminal, JUnit's file, somebody's dashboard) were told in the controller that they
+        are to report, and report there.
+        """
+        manager = self.config.pluginmanager
+        manager.unregister(self._task.controller_plugin)
+        for name in _REPORTING:
+            hook: Any = getattr(self.config.hook, name)
+            hook._hookimpls[:] = []
+            if hook.is_historic():
+                hook._call_history.clear()  # else whoever registers now is told of the controller's warnings again
+
+    # -- the loop
+
+    def run(self) -> None:
+        """Run tests until there are none, then tear down and say goodbye."""
+        exitstatus = 0
+        try:
+            self._loop()
+        except KeyboardInterrupt:
+            exitstatus = 2
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough: what follows is tearing down
+        except pytest.exit.Exception as error:
+            exitstatus = 2
+            self._lane.send(ExitAsked(str(error.msg), error.returncode))
+        self._finishing = True
+        self._tear_down()
+        leave_worker(self.session, exitstatus)
+        self._tell_suite_properties()
+        self._lane.send(Goodbye(self.config.workeroutput))  # type: ignore[attr-defined]
+
+    def _loop(self) -> None:
+        self._take(self._await())
+        while self._queue and not self._lane.board.stopped:
+            self._run_test(self._queue.popleft())
+            session = self.session
+            if session.shouldfail or session.shouldstop:
+                reason = session.shouldfail or session.shouldstop
+                self._lane.send(StopAsked(str(reason), bool(session.shouldfail)))
+                return
+
+    def _run_test(self, test: int) -> None:
+        items = self.session.items
+        item = items[test]
+        self._test, self._last = test, item
+        self._lane.send(Started(test, item.location))
+        known_next = items[self._queue[0]] if self._queue else None
+        self.config.hook.pytest_runtest_protocol(item=item, nextitem=known_next)
+        if self._measures:
+            save_coverage()
+        if self._suite_properties >= 0:
+            self._tell_suite_properties()
+        self._lane.send(Finished(test))
+
+    def _next(self, announced: pytest.Item | None) -> pytest.Item | None:
+        """Return the test that comes next, for whose sake fixtures are kept; None where all are torn down."""
+        if self._finishing or self._lane.board.stopped or self.session.shouldfail or self.session.shouldstop:
+            return None
+        if announced is not None:
+            return announced
+        if not self._queue:
+            order = self._deferred.popleft() if self._deferred else self._lane.poll()
+            if order is None:
+                self._lane.send(WantsWork())
+                order = self._await()
+            self._take(order)
+        return self.session.items[self._queue[0]] if self._queue else None
+
+    def _await(self) -> Order:
+        return self._lane.wait()
+
+    def _take(self, order: Order) -> None:
+        if order.unit == FINISH:
+            self._finishing = True
+        elif order.unit == ONE_TEST:
+            self._queue.append(order.first)
+        else:
+            self._queue.extend(self._task.units[order.unit].tests[order.first :])
+
+    def _tear_down(self) -> None:
+        """Tear down what the last test left, where the run was stopped: its errors are that test's."""
+        item = self._last
+        if item is None or not self.session._setupstate.stack:
+            return
+        call = CallInfo.from_call(lambda: self.session._setupstate.teardown_exact(None), when="teardown")
+        if call.excinfo is not None:
+            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+            item.ihook.pytest_runtest_logreport(report=report)
+
+    # -- telling
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Send a report as it happens."""
+        self._lane.send(self._writer.reported(self._test, self.session.items[self._test], report))
+
+    def pytest_warning_recorded(
+        self, warning_message: warnings.WarningMessage, when: str, nodeid: str, location: tuple[str, int, str] | None
+    ) -> None:
+        """Send a warning."""
+        self._lane.send(warned(warning_message, when, str(nodeid), location))
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Send what broke."""
+        self._lane.send(Broken(str(excrepr)))
+
+    def _tell_suite_properties(self) -> None:
+        """Send what ``record_testsuite_property`` added to this process's copy of the JUnit file."""
+        xml: Any = self.config.stash.get(_xml_key(), None)
+        if xml is None:
+            self._suite_properties = -1
+            return
+        new = xml.global_properties[self._suite_properties :]
+        if new:
+            self._suite_properties += len(new)
+            self._lane.send(SuiteProperties(tuple((str(name), str(value)) for name, value in new)))
+
+    # -- a debugger
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_enter_pdb(self) -> None:
+        """Wait for the terminal: several workers may stop at a breakpoint, and there is one keyboard."""
+        self._lane.send(WantsTerminal(True))
+        while (order := self._lane.wait()).unit != TERMINAL:
+            self._deferred.append(order)
+        self._output.use_terminal()
+
+    def pytest_leave_pdb(self) -> None:
+        """Give the terminal back."""
+        self._output.leave_terminal()
+        self._lane.send(WantsTerminal(False))
+
+
+def _xml_key() -> Any:
+    from _pytest.junitxml import xml_key
+
+    return xml_key
