@@ -65,8 +65,7 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
             # A shell that started the suite in the background made it ignore Ctrl-C, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-            **more,
+            **{"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **more},
         )
 
     def _run(self, words: tuple[str, ...], env: Mapping[str, str]) -> Ended:
