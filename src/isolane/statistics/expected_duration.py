@@ -73,15 +73,25 @@ class DurationEstimate(NamedTuple):
         return DurationEstimate(weight, self.mean + moved, math.sqrt(variance), latest)
 
     def expected(self, prior: float, now: float | None = None) -> float:
-        """Return the seconds to expect: n / (n + n0) of the test's own mean, the rest of ``prior``.
+        """Return the seconds to expect, of a test whose file (or suite) takes ``prior`` seconds on average.
 
-        n: the weight, as it is at ``now`` (None: when the newest observation was made). prior: the mean of the
-        test's file, or of the suite. Source: Bühlmann, "Experience rating and credibility", ASTIN Bulletin 4, 1967.
+        now: seconds since the Unix epoch; None: when the newest observation was made.
         """
-        weight = self.weight
-        if now is not None and now > self.at:
-            weight *= _remaining(now - self.at)
-        return prior + weight / (weight + PRIOR_WEIGHT) * (self.mean - prior)
+        return shrunk(self.mean, self.weight, 0.0 if now is None else now - self.at, prior)
+
+
+def shrunk(mean: float, weight: float, age: float, prior: float) -> float:
+    """Return the seconds to expect: n / (n + n0) of a test's own mean, the rest of ``prior``.
+
+    weight: what the mean was worth ``age`` seconds ago (of a negative age: now); n is what is left of that.
+    Source: Bühlmann, "Experience rating and credibility", ASTIN Bulletin 4, 1967.
+
+    >>> shrunk(1.0, weight=0.2, age=0.0, prior=3.0)
+    2.0
+    """
+    if age > 0:
+        weight *= _remaining(age)
+    return prior + weight / (weight + PRIOR_WEIGHT) * (mean - prior)
 
 
 def _remaining(seconds: float) -> float:
