@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from isolane import __version__
+from isolane.planning.units import MODES
 
 _DESCRIPTION = """\
 isolane runs a pytest suite in parallel and proves that the result is the same
@@ -34,7 +35,9 @@ def new_parser() -> argparse.ArgumentParser:
     _project(prove)
     prove.add_argument("-n", "--workers", metavar="LIST", help="worker counts to run with (default: 2,auto)")
     prove.add_argument("--seeds", metavar="LIST", help="seeds of the shuffled orders (default: three drawn anew)")
-    prove.add_argument("--dist", metavar="MODE", help="how tests are grouped for workers (default: loadscope)")
+    prove.add_argument(
+        "--dist", choices=MODES, metavar="MODE", help="how tests are grouped for workers (default: loadscope)"
+    )
     _reports(prove)
     _json(prove)
 
@@ -82,10 +85,19 @@ def split_arguments(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:  # nor is "nan", which is never over
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds over 0")
+    return seconds
 
 
 def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
@@ -97,7 +109,7 @@ def _project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", help="the project's interpreter (default: its .venv, else the active one)")
     parser.add_argument(
         "--stall-timeout",
-        type=float,
+        type=_seconds,
         metavar="S",
         help="a run in which nothing happens for so many seconds is killed, its test named (default: 600)",
     )

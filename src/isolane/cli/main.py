@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +11,8 @@ from typing import Any
 
 from isolane.cli.arguments import new_parser, split_arguments
 from isolane.cli.progress import Progress, new_progress
+from isolane.cli.signals import ended_as_interrupted
+from isolane.cli.streams import give_up_output, one_line, prepare_streams, say
 from isolane.model.errors import ExitCode, IsolaneError
 
 _Verb = Callable[[argparse.Namespace, tuple[str, ...], Progress], int]
@@ -19,7 +20,27 @@ _Verb = Callable[[argparse.Namespace, tuple[str, ...], Progress], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    ours, for_pytest = split_arguments(list(sys.argv[1:] if arguments is None else arguments))
+    prepare_streams()
+    try:
+        with ended_as_interrupted():
+            code = _main(list(sys.argv[1:] if arguments is None else arguments))
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        say("isolane: interrupted; what had been recorded is kept in .isolane/runs.")
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone: say nothing more.
+        code = ExitCode.INTERNAL_ERROR
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"isolane: {where}{error.strerror or error}. [os-error]")
+        code = ExitCode.INTERNAL_ERROR
+    give_up_output()
+    return code
+
+
+def _main(arguments: list[str]) -> int:
+    ours, for_pytest = split_arguments(arguments)
     parser = new_parser()
     try:
         options = parser.parse_args(ours)
@@ -33,21 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _VERBS[options.verb](options, for_pytest, progress)
     except IsolaneError as error:
         progress.close()
-        print(f"isolane: {error}", file=sys.stderr)
+        say(f"isolane: {one_line(str(error))}")
         return error.exit_code
-    except KeyboardInterrupt:
-        progress.close()
-        print("isolane: interrupted; what had been recorded is kept in .isolane/runs.", file=sys.stderr)
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone: say nothing more, and keep Python from saying it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.INTERNAL_ERROR
-    except OSError as error:
-        progress.close()
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"isolane: {where}{error.strerror or error}. [os-error]", file=sys.stderr)
-        return ExitCode.INTERNAL_ERROR
     finally:
         progress.close()
 
@@ -184,7 +192,7 @@ _VERBS: dict[str, _Verb] = {
 
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line)
+        print(one_line(line))
 
 
 def _print_json(data: Any) -> None:

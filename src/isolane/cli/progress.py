@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import Any, Protocol, TextIO
@@ -59,14 +60,19 @@ class PlainProgress:
 
     def run_finished(self, title: str, record: RunRecord, remark: str) -> None:
         """Print the line."""
-        print(f"[{self._number:>2}] {finished_line(title, record, remark)}", file=self._stream, flush=True)
+        self._print(f"[{self._number:>2}] {finished_line(title, record, remark)}")
         self._printed = True
 
     def close(self) -> None:
         """Print an empty line behind the others."""
         if self._printed:
-            print(file=self._stream, flush=True)
+            self._print("")
         self._printed = False
+
+    def _print(self, line: str) -> None:
+        """Print, or do without: no run fails because nobody can be told how far it is."""
+        with contextlib.suppress(OSError):
+            print(line, file=self._stream, flush=True)
 
 
 class LiveProgress:
@@ -117,7 +123,7 @@ class LiveProgress:
         elapsed = time.monotonic() - self._started
         counts = f"{self._done}/{self._total}" if self._total else "collecting"
         failed = f", {self._failed} failed" if self._failed else ""
-        if self._total and self._done:
+        if 0 < self._done < self._total:
             left = elapsed / self._done * (self._total - self._done)
             estimate = f", about {seconds_text(left)} left"
         else:

@@ -48,3 +48,14 @@ def test_where_only_data_is_wanted_nothing_is_printed() -> None:
     progress.close()
 
     assert stream.getvalue() == ""
+
+
+def test_a_stream_that_takes_nothing_is_done_without() -> None:
+    class Full(StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    progress = PlainProgress(Full())
+    progress.run_started("serial", PLAN)
+    progress.run_finished("serial", RunRecord(), "")
+    progress.close()
