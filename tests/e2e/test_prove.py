@@ -335,7 +335,7 @@ def test_a_run_that_fails_though_no_test_did_is_a_difference(project):
         | {
             "conftest.py": """
             def pytest_sessionfinish(session):
-                if len(session.config.option.tx or ()):
+                if session.config.option.numprocesses:
                     raise RuntimeError("only with workers")
             """
         }

@@ -66,7 +66,8 @@ def test_it_is_told_in_one_line(project, conftest, phase, code, missing, message
     project.write(TESTS | {"conftest.py": conftest, "test_c.py": "def test_n(n=0): pass\n"})
     if conftest is DIFFERENT_TESTS:
         project.write({"test_c.py": "def test_n(n): pass\n"})
-    ended = project.isolane("prove", *FAST, "--json")
+    # Workers that load conftest and collect for themselves are xdist's.
+    ended = project.isolane("prove", *FAST, "--json", ISOLANE_ENGINE="xdist")
     proof = ended.data
     assert (ended.code, proof["verdict"]) == (1, "not proven"), proof
     (one,) = [one for one in proof["differences"] if one["phase"] == phase]

@@ -24,15 +24,28 @@ GAVE_UP = "isolane: this run is not recorded any further"
 """How the line begins that a run prints whose log could not be written: an engine looks for it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Event:
-    """Anything that happened; ``at`` is seconds since the Unix epoch, UTC."""
+    """Anything that happened; ``at`` is seconds since the Unix epoch, UTC.
+
+    What compares and shows an event is here, once: generated anew for each kind it would be a third of the time
+    that importing this module takes, and every recorded run imports it.
+    """
 
     kind: ClassVar[str]
     at: float
 
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
 
-@dataclass(frozen=True)
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class RunStarted(Event):
     """The header: everything needed to know what ran, and to run it again."""
 
@@ -71,7 +84,7 @@ class RunStarted(Event):
     format: int = FORMAT
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CollectionFinished(Event):
     """All tests that will run, in the order of collection."""
 
@@ -80,7 +93,7 @@ class CollectionFinished(Event):
     deselected: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CollectionFailed(Event):
     """A file, or conftest, could not be collected."""
 
@@ -89,7 +102,7 @@ class CollectionFailed(Event):
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WorkerStarted(Event):
     """A worker process is there."""
 
@@ -98,7 +111,7 @@ class WorkerStarted(Event):
     process_id: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WorkerStopped(Event):
     """A worker process ended; ``reason`` is empty when it was asked to."""
 
@@ -107,7 +120,7 @@ class WorkerStopped(Event):
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class TestStarted(Event):
     """A test is about to run."""
 
@@ -117,7 +130,7 @@ class TestStarted(Event):
     worker: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class TestFinished(Event):
     """A test ended, teardown included. Durations in seconds."""
 
@@ -147,7 +160,7 @@ class TestFinished(Event):
         return self.setup + self.call + self.teardown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunFinished(Event):
     """The run is over; phases in seconds by name (start, collection, tests, teardown, reporting)."""
 

@@ -8,8 +8,8 @@ import pytest
 
 from isolane.model.identity import CONTROLLER
 from isolane.model.outcome import Category, Outcome
+from isolane.pytest_plugin.exception_names import EXCEPTION_ATTRIBUTE
 
-EXCEPTION_ATTRIBUTE = "isolane_exception"
 _MESSAGE_LENGTH = 300
 
 

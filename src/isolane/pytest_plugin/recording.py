@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from isolane.history.event_log import EventLogWriter
-from isolane.history.revision import git_revision
-from isolane.history.runs import make_home, prune, runs_directory
-from isolane.model.errors import IsolaneError
-from isolane.model.identity import new_run_id
 from isolane.model.plan import Handover
-from isolane.pytest_plugin.engine import engine_of, workers_of
-from isolane.pytest_plugin.options import number_of, settings, value_of
-from isolane.pytest_plugin.recorder import ExceptionNames, Recorder
+from isolane.pytest_plugin.engine import engine_of
+from isolane.pytest_plugin.exception_names import ExceptionNames
+from isolane.pytest_plugin.options import settings
 
 
 def register_recorder(
     config: pytest.Config, handover: Handover | None, seed: int | None, added: tuple[str, ...]
 ) -> None:
-    """Register what records a run: names of exceptions everywhere, the event log in the reporting process."""
+    """Register what records a run: names of exceptions everywhere, the event log in the reporting process.
+
+    What only that process needs is loaded there alone: a worker's start would feel it.
+    """
     config.pluginmanager.register(ExceptionNames(), "isolane-exception-names")
     if hasattr(config, "workerinput"):
         return
+    from isolane.history.event_log import EventLogWriter
+    from isolane.history.revision import git_revision
+    from isolane.pytest_plugin.recorder import Recorder
+
     engine = engine_of(config)
     workers = engine.workers
     label = handover.label if handover else "parallel" if workers else "serial"
     if handover:
         directory = Path(handover.run_directory)
     else:
-        directory = runs_directory(config.rootpath) / new_run_id(time.time(), label)
-        with contextlib.suppress(OSError):  # the writer will say so
-            make_home(config.rootpath)
+        from isolane.pytest_plugin.own_run import AfterRun, new_run_directory
+
+        directory = new_run_directory(config.rootpath, label)
+        config.pluginmanager.register(AfterRun(config, directory.name), "isolane-after-run")
     header: dict[str, Any] = {
         "run_id": directory.name,
         "label": label,
@@ -54,43 +55,6 @@ def register_recorder(
         "settings": {**settings(config), "hash-seed": os.environ.get("PYTHONHASHSEED", "")},
     }
     config.pluginmanager.register(Recorder(EventLogWriter(directory / "events.jsonl"), header), "isolane-recorder")
-    if handover is None:
-        config.pluginmanager.register(AfterRun(config, directory.name), "isolane-after-run")
-
-
-class AfterRun:
-    """What follows a recorded run that a person started: old runs go, the timings are written anew."""
-
-    def __init__(self, config: pytest.Config, run_id: str) -> None:
-        self._root = config.rootpath
-        self._run_id = run_id
-        self._reports = config.rootpath / value_of(config, "reports")
-        self._keep = number_of(config, "keep-runs") or 1
-        self._config = config
-        self._parallel = bool(workers_of(config))
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_unconfigure(self) -> Any:
-        """Wait for everyone else, the recorder among them."""
-        result = yield
-        prune(self._root, self._keep)
-        if self._parallel:
-            from isolane.reports.timings_md import timing_sentence
-            from isolane.usecases.timings import write_timings
-
-            try:
-                row = write_timings(self._root, self._reports, self._run_id)
-            except (OSError, IsolaneError) as error:
-                self._say(f"isolane: the timings are not written: {error}")
-            else:
-                if row is not None:
-                    self._say(f"isolane: {timing_sentence(row)}")
-        return result
-
-    def _say(self, line: str) -> None:
-        terminal: pytest.TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
-        if terminal is not None:
-            terminal.write_line(line)
 
 
 def positional_arguments(config: pytest.Config) -> tuple[str, ...]:

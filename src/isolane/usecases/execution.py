@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -60,7 +61,7 @@ class Execution:
     record: RunRecord
     seconds: float
 
-    @property
+    @cached_property
     def outcomes(self) -> dict[str, Outcome]:
         """Return what became of the tests, and of pytest itself: it fails where its exit code is not the tests'.
 
@@ -81,7 +82,7 @@ class Execution:
             return PASSED
         return Outcome(Category.FAILED, f"exit code {code}")
 
-    @property
+    @cached_property
     def broken(self) -> str:
         """Return why pytest itself did not come to its end, in a sentence without full stop; nothing where it did."""
         return why_broken(self.record, self.output, may_be_empty=self._is_part)

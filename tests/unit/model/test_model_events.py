@@ -12,7 +12,17 @@ from tests.unit.model.event_samples import ONE_OF_EACH, passed, run_finished, ru
 
 from isolane.model import events
 from isolane.model.errors import ExitCode, NewerFormatError, RecordError
-from isolane.model.events import FORMAT, Event, RunFinished, RunStarted, TestFinished, decode, encode
+from isolane.model.events import (
+    FORMAT,
+    Event,
+    RunFinished,
+    RunStarted,
+    TestFinished,
+    TestStarted,
+    WorkerStopped,
+    decode,
+    encode,
+)
 from isolane.model.outcome import Category, Outcome
 
 each_kind = pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.kind)
@@ -174,3 +184,15 @@ def test_an_events_figures_add_up() -> None:
 def test_an_event_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         run_finished().exit_code = 1  # type: ignore[misc]
+
+
+def test_events_are_the_same_by_kind_and_fields() -> None:
+    one, same = TestStarted(1.0, "a.py::test", "gw0"), TestStarted(1.0, "a.py::test", "gw0")
+
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != TestStarted(2.0, "a.py::test", "gw0")
+    assert one != WorkerStopped(1.0, "a.py::test", "gw0")
+    assert repr(one) == "TestStarted(at=1.0, node_id='a.py::test', worker='gw0')"
+    with pytest.raises(FrozenInstanceError):
+        one.at = 2.0  # type: ignore[misc]

@@ -1,0 +1,58 @@
+"""A recorded run that a person started, and no engine: where its record goes, and what follows it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isolane.history.runs import make_home, prune, runs_directory
+from isolane.model.errors import IsolaneError
+from isolane.model.identity import new_run_id
+from isolane.pytest_plugin.engine import workers_of
+from isolane.pytest_plugin.options import number_of, value_of
+
+
+def new_run_directory(root: Path, label: str) -> Path:
+    """Return the run's directory, which is not made yet; what it lies in is, if it can be."""
+    with contextlib.suppress(OSError):  # the writer will say so
+        make_home(root)
+    return runs_directory(root) / new_run_id(time.time(), label)
+
+
+class AfterRun:
+    """What follows a recorded run that a person started: old runs go, the timings are written anew."""
+
+    def __init__(self, config: pytest.Config, run_id: str) -> None:
+        self._root = config.rootpath
+        self._run_id = run_id
+        self._reports = config.rootpath / value_of(config, "reports")
+        self._keep = number_of(config, "keep-runs") or 1
+        self._config = config
+        self._parallel = bool(workers_of(config))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_unconfigure(self) -> Any:
+        """Wait for everyone else, the recorder among them."""
+        result = yield
+        prune(self._root, self._keep)
+        if self._parallel:
+            from isolane.reports.timings_md import timing_sentence
+            from isolane.usecases.timings import write_timings
+
+            try:
+                row = write_timings(self._root, self._reports, self._run_id)
+            except (OSError, IsolaneError) as error:
+                self._say(f"isolane: the timings are not written: {error}")
+            else:
+                if row is not None:
+                    self._say(f"isolane: {timing_sentence(row)}")
+        return result
+
+    def _say(self, line: str) -> None:
+        terminal: pytest.TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(line)
