@@ -80,7 +80,7 @@ def fall_back_to_xdist(session: pytest.Session, obstacle: str) -> object:
         recorder.engine_changed(config)
     config.option.tx = ["popen"] * engine.workers
     manager.unregister(name="dsession")
-    from xdist.dsession import DSession
+    from xdist.dsession import DSession  # type: ignore[import-untyped]
 
     controller: Any = DSession(config)
     manager.register(controller, "dsession")
@@ -95,6 +95,4 @@ def _early_obstacle(config: pytest.Config, *, forced: bool) -> str | None:
         platform = safety.obstacle_of_platform()
         if platform is not None:
             return platform
-    return (
-        safety.obstacle_of_options(config) or safety.obstacle_of_event_loop() or safety.obstacle_of_plugins(config)
-    )
+    return safety.obstacle_of_options(config) or safety.obstacle_of_event_loop() or safety.obstacle_of_plugins(config)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from isolane.history.durations import remember_run
 from isolane.history.runs import make_home, prune, runs_directory
 from isolane.model.errors import IsolaneError
 from isolane.model.identity import new_run_id
@@ -38,6 +39,7 @@ class AfterRun:
     def pytest_unconfigure(self) -> Any:
         """Wait for everyone else, the recorder among them."""
         result = yield
+        remember_run(self._root, self._run_id)
         prune(self._root, self._keep)
         if self._parallel:
             from isolane.reports.timings_md import timing_sentence

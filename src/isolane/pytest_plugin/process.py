@@ -37,5 +37,16 @@ def die_with(parent: int) -> None:
     import ctypes
 
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, _SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before we asked
+    # A script between the two, which starts the interpreter and waits for it, is as good a parent.
+    if os.getppid() != parent and not _is_alive(parent):  # it died before we asked
         os._exit(2)
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -61,6 +61,8 @@ class Worker:
     ahead: Assignment[Share] | None = None
     running: int | None = None
     last_heard: float = 0.0
+    waiting: bool = False
+    """It has asked for more, and has not begun with anything since."""
     finishing: bool = False
     said_goodbye_at: float | None = None
     killed_because: str = ""
@@ -139,7 +141,7 @@ class Controller:
         count: int,
         worker: Callable[[Lane], NoReturn],
         listener: Listener,
-        limits: Limits = Limits(),  # noqa: B008  # immutable
+        limits: Limits = Limits(),  # immutable
         clock: Clock | None = None,
     ) -> None:
         self.board = Board()
@@ -172,7 +174,8 @@ class Controller:
         """Let no further test start; what runs is finished and torn down."""
         self.board.stop()
         for worker in self._workers.values():
-            self._take_back(worker)
+            if self._take_back(worker) and worker.waiting:
+                self._work_wanted(worker)
 
     def run_again(self, test: int) -> None:
         """Queue one test once more, before all others."""
@@ -273,6 +276,7 @@ class Controller:
 
     def _work_wanted(self, worker: Worker) -> None:
         """A worker waits for more: from the queue, else from the worker that has most waiting, else it may go."""
+        worker.waiting = True
         if worker.ahead is not None or worker.finishing:
             return  # what it asks for is on its way
         if not self.board.stopped and not self._give_next(worker):
@@ -282,8 +286,11 @@ class Controller:
             worker.lane.give(Order(0, FINISH, 0))
 
     def _steal_for(self, worker: Worker) -> None:
+        # What lies before a worker that waits is as good as taken: it would not ask for it again.
         waiting = {
-            other.name: self._unit_of(other.ahead) for other in self._workers.values() if other.ahead is not None
+            other.name: self._unit_of(other.ahead)
+            for other in self._workers.values()
+            if other.ahead is not None and not other.waiting
         }
         for name in richest(waiting):
             if self._take_back(self._workers[name]) and self._give_next(worker):
@@ -361,6 +368,7 @@ class Controller:
 
     def _test_started(self, worker: Worker, test: int) -> None:
         worker.running = test
+        worker.waiting = False
         if worker.current is None:
             worker.current, worker.ahead = worker.ahead, None
             self._give_next(worker)  # one unit is always waiting, so that the worker never does
@@ -449,5 +457,3 @@ class Controller:
             worker.process.reap()
             self._close(worker)
         self._workers.clear()
-
-

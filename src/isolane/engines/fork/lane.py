@@ -137,10 +137,10 @@ class Lane:
         """Close the controller's ends; more than once does no harm."""
         for one in (self.messages, self._messages_in, self.inbox, self._inbox_in):
             one.close()
-        for name in ("out", "error"):
-            descriptor, _ = getattr(self, name), setattr(self, name, -1)
+        for descriptor in (self.out, self.error):
             if descriptor >= 0:
                 os.close(descriptor)
+        self.out = self.error = -1
         for file in self._files:
             file.close()
 

@@ -23,10 +23,15 @@ KNOWN_PLUGINS = ("isolane", "xdist", "_cov", "pytest_cov", "randomly", "pytest_r
 def is_harmless(thread: threading.Thread) -> bool:
     """Return whether the thread may be alive at a fork: it only waits for connections, and workers never use it."""
     target = getattr(thread, "_target", None)
-    return (
-        getattr(target, "__module__", "") == "pytest_rerunfailures"
-        and getattr(target, "__qualname__", "").startswith("ServerStatusDB.")
-    )
+    return getattr(target, "__module__", "") == "pytest_rerunfailures" and getattr(
+        target, "__qualname__", ""
+    ).startswith("ServerStatusDB.")
+
+
+def unused_descriptors(config: pytest.Config) -> set[int]:
+    """Return what plugins have open in the controller and workers never touch."""
+    server = getattr(getattr(config, "failures_db", None), "sock", None)
+    return {server.fileno()} if server is not None else set()
 
 
 class ControllerState:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 _OWN_FILES = ("events.jsonl",)
 
 
-def shared_descriptors() -> list[str]:
+def shared_descriptors(known: Container[int] = ()) -> list[str]:
     """Return sockets, and files of the project's that are open, as words for a warning (Linux; elsewhere none).
 
-    Pipes, terminals and devices are not named, nor files without a name: pytest's capture files are such.
+    known: descriptors of which workers make no use. Pipes, terminals and devices are not named, nor files without a
+    name: pytest's capture files are such.
     """
     if sys.platform != "linux":
         return []
     found = []
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  # a Path a descriptor would cost more than the rest
         descriptor = int(name)
-        if descriptor <= 2:
+        if descriptor <= 2 or descriptor in known:
             continue
         try:
             mode = os.fstat(descriptor).st_mode

@@ -113,6 +113,6 @@ def _text_stream(stream: Any, descriptor: int) -> Any:
     with contextlib.suppress(Exception):  # a stream that some plugin put there may have no descriptor, or fail
         if stream.fileno() == descriptor:
             return stream
-    return open(  # noqa: SIM115, PTH123  # it lives as long as the process
+    return open(  # it lives as long as the process
         descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
     )

@@ -64,9 +64,7 @@ class Reader:
         self._keywords: dict[int, Mapping[str, Any]] = {}
         self._bare: dict[int, pytest.TestReport] = {}
 
-    def report(
-        self, message: Reported, item: pytest.Item, location: tuple[str, int | None, str]
-    ) -> pytest.TestReport:
+    def report(self, message: Reported, item: pytest.Item, location: tuple[str, int | None, str]) -> pytest.TestReport:
         """Return the report."""
         if message.serialized:
             data = self._config.hook.pytest_report_from_serializable(config=self._config, data=dict(message.values))
@@ -94,9 +92,7 @@ class Reader:
         self._bare.pop(test, None)
 
 
-def warned(
-    message: warnings.WarningMessage, when: str, node_id: str, location: tuple[str, int, str] | None
-) -> Warned:
+def warned(message: warnings.WarningMessage, when: str, node_id: str, location: tuple[str, int, str] | None) -> Warned:
     """Return a warning's message."""
     content = message.message
     category = message.category or (type(content) if isinstance(content, Warning) else UserWarning)

@@ -159,7 +159,7 @@ class Worker:
         self._lane.send(Goodbye(self.config.workeroutput))  # type: ignore[attr-defined]
 
     def _loop(self) -> None:
-        self._take(self._await())
+        self._take(self._order())
         while self._queue and not self._lane.board.stopped:
             self._run_test(self._queue.popleft())
             session = self.session
@@ -188,15 +188,16 @@ class Worker:
         if announced is not None:
             return announced
         if not self._queue:
-            order = self._deferred.popleft() if self._deferred else self._lane.poll()
-            if order is None:
-                self._lane.send(WantsWork())
-                order = self._await()
-            self._take(order)
+            self._take(self._order())
         return self.session.items[self._queue[0]] if self._queue else None
 
-    def _await(self) -> Order:
-        return self._lane.wait()
+    def _order(self) -> Order:
+        """Return what to do next; ask for it where nothing is waiting: it may have been given to another worker."""
+        order = self._deferred.popleft() if self._deferred else self._lane.poll()
+        if order is None:
+            self._lane.send(WantsWork())
+            order = self._lane.wait()
+        return order
 
     def _take(self, order: Order) -> None:
         if order.unit == FINISH:
