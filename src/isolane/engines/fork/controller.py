@@ -360,7 +360,7 @@ class Controller:
             self._test_started(worker, message.test)
         self._listener.message(worker.name, message)
         if type(message) is Finished:
-            self._test_finished(worker, message.test)
+            self._test_finished(worker)
         elif type(message) is WantsWork:
             self._work_wanted(worker)
         elif type(message) is Goodbye:
@@ -373,7 +373,7 @@ class Controller:
             worker.current, worker.ahead = worker.ahead, None
             self._give_next(worker)  # one unit is always waiting, so that the worker never does
 
-    def _test_finished(self, worker: Worker, test: int) -> None:
+    def _test_finished(self, worker: Worker) -> None:
         worker.running = None
         assignment = worker.current
         if assignment is None:

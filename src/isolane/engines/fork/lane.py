@@ -27,7 +27,7 @@ TERMINAL = -3
 """Positions that are not a unit's: tear down and go; the test that ``first`` names; the terminal is yours."""
 
 
-class ControllerGone(Exception):
+class ControllerGoneError(Exception):
     """The controller does not listen any more: there is nobody to run tests for."""
 
 
@@ -92,7 +92,7 @@ class Lane:
         self.inbox, self._inbox_in = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.out, self._out_in = os.pipe()
         self.error, self._error_in = os.pipe()
-        self._files = [tempfile.TemporaryFile(buffering=0) for _ in range(3)]
+        self._files = [tempfile.TemporaryFile(buffering=0) for _ in range(3)]  # noqa: SIM115  # closed by close()
         self.captured = (self._files[0].fileno(), self._files[1].fileno())
         self.crash_text = self._files[2].fileno()
         self._owner = -1
@@ -168,13 +168,13 @@ class Lane:
             file.close()
 
     def send(self, message: Message) -> None:
-        """Tell the controller. Raises :class:`ControllerGone`. A child that a test forked says nothing."""
+        """Tell the controller. Raises :class:`ControllerGoneError`. A child that a test forked says nothing."""
         if os.getpid() != self._owner:
             return
         try:
             self._messages_in.sendall(encode(message))
         except OSError as error:
-            raise ControllerGone(str(error)) from error
+            raise ControllerGoneError(str(error)) from error
 
     def poll(self) -> Order | None:
         """Return the next order if there is one."""
@@ -183,7 +183,7 @@ class Lane:
         return None
 
     def wait(self) -> Order:
-        """Return the next order, however long that takes. Raises :class:`ControllerGone`."""
+        """Return the next order, however long that takes. Raises :class:`ControllerGoneError`."""
         poller = select.poll()
         poller.register(self._inbox_in, select.POLLIN)
         poller.register(self._messages_in, select.POLLHUP)
@@ -193,4 +193,4 @@ class Lane:
                 return order
             for descriptor, event in poller.poll():
                 if descriptor == self._messages_in.fileno() and event & (select.POLLHUP | select.POLLERR):
-                    raise ControllerGone("it has ended")
+                    raise ControllerGoneError("it has ended")

@@ -32,14 +32,12 @@ from isolane.history.durations import expected_seconds
 from isolane.planning.dispatch import dispatch_order
 from isolane.planning.units import Unit, make_units
 from isolane.pytest_plugin.fork.adapters import ControllerState, unused_descriptors
+from isolane.pytest_plugin.fork.crashes import crash_report, not_run_report
 from isolane.pytest_plugin.fork.descriptors import shared_descriptors
 from isolane.pytest_plugin.fork.junit import add_suite_properties, order_test_cases
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
 from isolane.pytest_plugin.fork.reports import Reader, only_pytest_serializes, warning_of
 from isolane.pytest_plugin.fork.worker import Task, work
-
-_CRASHED = "???"
-"""The phase of a report about a test whose worker died, as xdist has it."""
 
 
 class RareCollections:
@@ -322,21 +320,7 @@ class ForkSession:
         node_id = self.session.items[test].nodeid
         location = self._locations.pop(test)
         self._reader.over(test)
-        report: Any = pytest.TestReport(
-            nodeid=node_id,
-            location=location,
-            keywords={},
-            outcome="failed",
-            longrepr=f"worker {crash.worker!r} crashed while running {node_id!r}: {crash.cause}",
-            when=_CRASHED,  # type: ignore[arg-type]
-            sections=[
-                (title, text)
-                for title, text in zip(
-                    ("Captured stdout call", "Captured stderr call", "Fatal error"), crash.printed, strict=True
-                )
-                if text
-            ],
-        )
+        report: Any = crash_report(node_id, location, crash)
         report.node = node
         report.worker_id = crash.worker
         report.item_index = test
@@ -349,14 +333,7 @@ class ForkSession:
         """Report tests that are not run."""
         for test in tests:
             item = self.session.items[test]
-            report = pytest.TestReport(
-                nodeid=item.nodeid,
-                location=item.location,
-                keywords={},
-                outcome="failed",
-                longrepr=f"not run: the tests it belongs with have crashed worker after worker (last: {cause})",
-                when=_CRASHED,  # type: ignore[arg-type]
-            )
+            report = not_run_report(item.nodeid, item.location, cause)
             self._hook.pytest_runtest_logreport(report=report)
 
     def _run_again(self, node_id: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import pytest
 from _pytest.runner import CallInfo
 
-from isolane.engines.fork.lane import FINISH, ONE_TEST, TERMINAL, ControllerGone, Lane, Order
+from isolane.engines.fork.lane import FINISH, ONE_TEST, TERMINAL, ControllerGoneError, Lane, Order
 from isolane.engines.fork.messages import (
     Broken,
     ExitAsked,
@@ -64,7 +64,7 @@ def work(task: Task, lane: Lane) -> NoReturn:
         worker.enter()
         worker.run()
         end_worker()
-    except ControllerGone:
+    except ControllerGoneError:
         code = 2
     except BaseException:  # noqa: BLE001  # nothing may get back into the controller's stack
         code = 3
