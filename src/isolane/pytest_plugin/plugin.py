@@ -65,6 +65,10 @@ class _AfterXdist:
             option.usepdb = True
         handover = config.stash.get(_handover_key, None)
         engine = config.stash[engine_key] = choose_engine(config, handover.engine if handover else None)
+        if engine.name != "fork" and may_have_workers(config):
+            from isolane.pytest_plugin.fork.watch import stop_watch
+
+            stop_watch(config)
         if engine.name == "xdist" and config.stash[_debugger_key]:
             raise pytest.UsageError(
                 f"--pdb is incompatible with distributing tests over xdist's workers ({engine.obstacle}); use -n0."

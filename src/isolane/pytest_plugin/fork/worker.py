@@ -175,6 +175,7 @@ class Worker:
         self._lane.send(Started(test, item.location))
         known_next = items[self._queue[0]] if self._queue else None
         self.config.hook.pytest_runtest_protocol(item=item, nextitem=known_next)
+        self._lane.end_strays()
         if self._measures:
             save_coverage()
         if self._suite_properties >= 0:
