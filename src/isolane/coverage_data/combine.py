@@ -29,7 +29,7 @@ def combine_data(directory: Path, data_file: Path, *, keep: bool = False) -> lis
     if not whole:
         raise UsageError(
             "no-coverage-data",
-            f"There is no coverage data for {data_file.name} in {directory}.",
+            f"There is no coverage data for {data_file.name} in {directory.resolve()}.",
             "Run the tests under coverage first: coverage run -m pytest, or pytest --cov.",
         )
     if whole != [data_file]:

@@ -26,7 +26,7 @@ def close(log: RunLog, record: RunRecord, return_code: int, started: float, *, h
     """
     if record.end is not None:
         return []
-    lost = _recording_failure(log.directory)
+    lost = _recording_failure(log.directory) or ("" if record.header else log.trouble())
     if lost:
         raise RecordError("incomplete-record", lost)
     now = time.time()
@@ -74,6 +74,8 @@ def _victims(record: RunRecord, now: float, return_code: int, how: str) -> list[
 
 def _recording_failure(directory: Path) -> str:
     """Return what the plugin said of a log that it could not write, or nothing."""
+    if not directory.is_dir():
+        return f"{directory} was removed while the tests ran, by one of them or by another process."
     try:
         output = (directory / OUTPUT_NAME).read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -26,6 +26,10 @@ class RunLog(Protocol):
         """Add what the process could not write itself."""
         ...
 
+    def trouble(self) -> str:
+        """Return in a sentence why nothing can be written there, or nothing."""
+        ...
+
 
 class Engine(Protocol):
     """A way to run a plan."""

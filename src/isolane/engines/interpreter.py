@@ -16,6 +16,7 @@ from isolane.model.errors import ProjectError
 _OLDEST_PYTHON = (3, 10)
 _OLDEST_PYTEST = (8, 0)
 _SECONDS = 60
+_LONGEST_ANSWER = 200
 _QUESTION = """
 import importlib.metadata as metadata, json, sys
 found = {}
@@ -73,7 +74,7 @@ def find_interpreter(project: Path, python: str | None) -> Interpreter:
         said = (answer.stderr.strip() or answer.stdout.strip() or f"exit code {answer.returncode}").splitlines()[-1]
         raise ProjectError(
             "no-interpreter",
-            f"{called} is not a Python that isolane can use: {said}",
+            f"{called} is not a Python that isolane can use: {_cut(said)}.",
             "Name the project's interpreter with --python.",
         )
     found = json.loads(match.group(1))
@@ -123,6 +124,11 @@ def _resolve(project: Path, python: str | None) -> str:
     import sys
 
     return sys.executable
+
+
+def _cut(text: str) -> str:
+    whole = text.rstrip(".")
+    return whole if len(whole) <= _LONGEST_ANSWER else f"{whole[:_LONGEST_ANSWER]}…"
 
 
 def _leading_numbers(version: str) -> tuple[int, ...]:

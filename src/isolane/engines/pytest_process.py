@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -14,9 +15,11 @@ from pathlib import Path
 from isolane.engines.aftermath import OUTPUT_NAME, close, correct_exit_code
 from isolane.engines.base import RunLog
 from isolane.engines.overlay import python_path
+from isolane.model.errors import RecordError
 from isolane.model.events import Event, RunStarted
 from isolane.model.plan import HANDOVER_VARIABLE, STALL_SECONDS, Handover, RunPlan
 from isolane.model.record import RunRecord
+from isolane.planning.workers import VARIABLE
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 1.5
@@ -67,7 +70,8 @@ def run_pytest(plan: RunPlan, command: Sequence[str], log: RunLog, overlay: Path
                 _kill(process)
     except (KeyboardInterrupt, GeneratorExit):
         _stop(process, ended)
-        close(log, record, process.wait(), started, hung=False)
+        with contextlib.suppress(RecordError):  # that it was interrupted says more
+            close(log, record, process.wait(), started, hung=False)
         raise
     finally:
         _kill(process)
@@ -84,19 +88,20 @@ def _wait(process: subprocess.Popen[bytes], ended: threading.Event) -> None:
 def _environment(plan: RunPlan, directory: Path, overlay: Path) -> dict[str, str]:
     """Return the process's environment; the plugin puts back what is changed here before a test can see it."""
     environment = {**os.environ, **plan.environment}
+    cache = shlex.join(["-o", f"cache_dir={directory / 'cache'}"])
     changed = {
         "PYTHONPATH": python_path(overlay, environment.get("PYTHONPATH")),
         # isolane's runs neither use nor spoil what the project's own runs remember of the last failures.
-        "PYTEST_ADDOPTS": " ".join(
-            part for part in (environment.get("PYTEST_ADDOPTS"), f"-o cache_dir='{directory / 'cache'}'") if part
-        ),
+        "PYTEST_ADDOPTS": " ".join(part for part in (environment.get("PYTEST_ADDOPTS"), cache) if part),
         "PYTEST_PLUGINS": environment.get("PYTEST_PLUGINS"),
     }
     if environment.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         plugins = [*(["xdist.plugin"] if plan.workers else []), "isolane.pytest_plugin.plugin"]
         changed["PYTEST_PLUGINS"] = ",".join([*filter(None, [changed["PYTEST_PLUGINS"]]), *plugins])
     restore = {name: environment.get(name) for name in changed}
-    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+    # The plan has answered PYTEST_WORKERS. A pytest that a test starts would take it up again in a serial run, though
+    # never in a worker: the runs would differ for no fault of the suite's.
+    for name in (VARIABLE, "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         environment.pop(name, None)
     environment.update({name: value for name, value in changed.items() if value is not None})
     # The project's own coverage data is not overwritten by runs that are not about coverage.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from isolane.model.events import GAVE_UP, Event, RunFinished, RunStarted, decode
 
 FILE_NAME = "events.jsonl"
 _TAIL_BYTES = 65536
+_BLOCK_BYTES = 4096
+_REMEDY = "Free the disk or make the directory writable."
+
+# Bound here: a test that replaces os.write or os.getpid, for a whole module even, does not mean the log.
+_write, _process_id = os.write, os.getpid
 
 
 class EventLogWriter:
@@ -24,7 +30,7 @@ class EventLogWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.failure: str | None = None
-        self._owner = os.getpid()
+        self._owner = _process_id()
         self._held = ""
         self._descriptor = -1
         try:
@@ -48,7 +54,7 @@ class EventLogWriter:
 
         with_next: another event follows at once, and both may go in one call: half the price of a test.
         """
-        if self._descriptor < 0 or os.getpid() != self._owner:
+        if self._descriptor < 0 or _process_id() != self._owner:
             return
         if with_next:
             self._held += f"{line}\n"
@@ -60,13 +66,13 @@ class EventLogWriter:
     def _append(self, data: bytes) -> None:
         try:
             while data:
-                data = data[os.write(self._descriptor, data) :]
+                data = data[_write(self._descriptor, data) :]
         except OSError as error:
             self._give_up(error)
 
     def close(self) -> None:
         """Close the file; more than once does no harm."""
-        if self._held and self._descriptor >= 0 and os.getpid() == self._owner:
+        if self._held and self._descriptor >= 0 and _process_id() == self._owner:
             held, self._held = self._held, ""
             self._append(held.encode("utf-8", "backslashreplace"))
         descriptor, self._descriptor = self._descriptor, -1
@@ -84,10 +90,7 @@ class EventLogWriter:
 
     def _give_up(self, error: OSError) -> None:
         self.close()
-        self.failure = (
-            f"{GAVE_UP}: {self.path}: {error.strerror}. "
-            "Free the disk or make the directory writable, or use --isolane-record=off."
-        )
+        self.failure = f"{GAVE_UP}: {self.path}: {error.strerror}. {_REMEDY[:-1]}, or use --isolane-record=off."
 
 
 class EventLogReader:
@@ -132,6 +135,20 @@ class RunLogFile:
         for event in events:
             writer.write(event)
         writer.close()
+
+    def trouble(self) -> str:
+        """Return in a sentence why nothing can be written there, or nothing."""
+        try:
+            try_to_write(self.directory)
+        except OSError as error:
+            return f"{self.directory}: {error.strerror}. {_REMEDY}"
+        return ""
+
+
+def try_to_write(directory: Path) -> None:
+    """Write a block into a directory, and leave nothing there. Raises OSError: a full disk still makes empty files."""
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as probe:
+        probe.write(bytes(_BLOCK_BYTES))
 
 
 def read_events(path: Path) -> Iterator[Event]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from isolane.history.event_log import FILE_NAME, read_ends, read_events
+from isolane.history.event_log import FILE_NAME, read_ends, read_events, try_to_write
+from isolane.model.errors import RecordError
 from isolane.model.events import RunFinished, RunStarted
 from isolane.model.record import RunRecord
 
@@ -54,8 +55,7 @@ def writable_home(root: Path) -> Iterator[tuple[Path, str | None]]:
     """
     try:
         home = make_home(root)
-        with tempfile.TemporaryFile(dir=home):
-            pass
+        try_to_write(home)
     except OSError as error:
         with tempfile.TemporaryDirectory(prefix="isolane-") as temporary:
             yield Path(temporary), f"{root / DIRECTORY} cannot be written to ({error.strerror})"
@@ -66,26 +66,37 @@ def writable_home(root: Path) -> Iterator[tuple[Path, str | None]]:
 def summaries(root: Path) -> list[RunSummary]:
     """Return all runs of a checkout, newest first. What is not a run's record is passed over."""
     directory = runs_directory(root)
-    try:
-        names = sorted((entry.name for entry in os.scandir(directory) if entry.is_dir()), reverse=True)
-    except OSError:
-        return []
     found = []
-    for name in names:
+    for name in reversed(run_names(root)):
         ends = read_ends(directory / name / FILE_NAME)
         if ends is not None:
             found.append(RunSummary(directory / name, *ends))
     return found
 
 
+def run_names(root: Path) -> list[str]:
+    """Return the names of a checkout's runs, oldest first."""
+    try:
+        return sorted(entry.name for entry in os.scandir(runs_directory(root)) if entry.is_dir())
+    except OSError:
+        return []
+
+
+def runs_to_keep(root: Path) -> int:
+    """Return how many runs the project wants to keep, as its newest run was told."""
+    names = run_names(root)
+    with contextlib.suppress(RecordError):
+        ends = read_ends(runs_directory(root) / names[-1] / FILE_NAME) if names else None
+        if ends is not None:
+            return int(ends[0].settings.get("keep-runs") or KEEP)
+    return KEEP
+
+
 def prune(root: Path, keep: int = KEEP) -> None:
     """Remove the oldest runs over ``keep``; one that cannot be removed stays."""
-    try:
-        entries = sorted(entry.path for entry in os.scandir(runs_directory(root)) if entry.is_dir())
-    except OSError:
-        return
-    for path in entries[: max(0, len(entries) - keep)]:
-        shutil.rmtree(path, ignore_errors=True)
+    names = run_names(root)
+    for name in names[: max(0, len(names) - keep)]:
+        shutil.rmtree(runs_directory(root) / name, ignore_errors=True)
 
 
 def write_whole(path: Path, text: str) -> None:

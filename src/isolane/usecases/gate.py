@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from isolane.history.runs import RunSummary, summaries
-from isolane.model.errors import UsageError
+from isolane.model.errors import ProjectError, UsageError
 from isolane.model.record import RunRecord
 from isolane.planning.gate import LAST_RUNS, GateDecision, decide_gate
 from isolane.planning.timings import TimedRun, alike
@@ -20,6 +20,8 @@ def gate(root: Path) -> GateDecision:
 
     Only runs of the same tests as the newest parallel run count, and only those that came to their end.
     """
+    if not root.is_dir():
+        raise ProjectError("no-project", f"{root} is not a folder.", "Name the folder that holds the project's tests.")
     runs = [one for one in summaries(root) if one.end is not None and one.end.exit_code in (0, 1)]
     parallel = [one for one in runs if one.header.workers and one.header.label in _PARALLEL]
     if not parallel:

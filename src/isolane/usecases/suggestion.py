@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isolane.model.plan import RunPlan
+from isolane.planning.workers import VARIABLE
 from isolane.usecases.workshop import Workshop
 
 
@@ -39,9 +40,19 @@ def suggest(workshop: Workshop, plan: RunPlan, added: tuple[str, ...]) -> Sugges
     if plan.order is not None:
         arguments += ["--isolane-order", _short(plan.order, plan.project)]
     python = _short(Path(plan.python), plan.project)
-    typed = replace(plan, python=python, arguments=(*arguments, *plan.arguments), seed=None, order=None)
+    environment = dict(plan.environment)
+    if has_isolane and not plan.workers and os.environ.get(VARIABLE):
+        environment[VARIABLE] = "1"  # typed in a shell that has it, the command would have workers
+    typed = replace(
+        plan,
+        python=python,
+        arguments=(*arguments, *plan.arguments),
+        environment=environment,
+        seed=None,
+        order=None,
+    )
     engine, _ = workshop.engine_for(typed)
-    text = f"cd {shlex.quote(str(plan.project))} && {_assignments(plan)}{shlex.join(engine.command(typed))}"
+    text = f"cd {shlex.quote(str(plan.project))} && {_assignments(typed)}{shlex.join(engine.command(typed))}"
     return Suggestion(text, typed)
 
 

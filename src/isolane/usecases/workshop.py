@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from isolane.engines.overlay import make_overlay
 from isolane.engines.serial import SerialEngine
 from isolane.engines.xdist import XdistEngine
 from isolane.history.event_log import RunLogFile
-from isolane.history.runs import writable_home
+from isolane.history.runs import prune, run_names, runs_to_keep, writable_home
+from isolane.model.errors import ProjectError
 from isolane.model.identity import new_run_id
 from isolane.model.plan import RunPlan
 
@@ -43,4 +45,13 @@ def open_workshop(project: Path, python: str | None) -> Iterator[Workshop]:
     project = project.resolve() if project.exists() else project
     interpreter = find_interpreter(project, python)
     with writable_home(project) as (home, note):
+        if os.pathsep in str(home) and not interpreter.has("isolane"):
+            raise ProjectError(
+                "path-separator",
+                f"PYTHONPATH, which brings isolane along, cannot name {home}: there is a {os.pathsep!r} in it.",
+                "Give the folder another name, or install isolane beside the project's pytest.",
+            )
+        earlier = len(run_names(project))
         yield Workshop(project, interpreter, home, note)
+        # Those that were made just now stay, however many: what is printed of them names their files.
+        prune(project, max(runs_to_keep(project), len(run_names(project)) - earlier))

@@ -198,8 +198,10 @@ def test_a_file_that_is_no_program(project: Path, stand_in: StandIn) -> None:
         ("#!/bin/sh\nexit 0\n", "exit code 0"),
         ("#!/bin/sh\nkill -KILL $$\n", f"exit code -{signal.SIGKILL.value}"),
         ("#!/bin/sh\necho not isolane-answer {}\n", "not isolane-answer {}"),
+        ("#!/bin/sh\necho It ends with a full stop.\n", "It ends with a full stop"),
+        (f"#!/bin/sh\necho {'x' * 300}\n", "x" * 200 + "…"),
     ],
-    ids=["nonsense", "complains", "exits", "silent", "killed", "not at the start"],
+    ids=["nonsense", "complains", "exits", "silent", "killed", "not at the start", "a sentence", "at length"],
 )
 def test_a_program_that_is_no_python(project: Path, stand_in: StandIn, text: str, said: str) -> None:
     path = stand_in(text)
@@ -207,7 +209,7 @@ def test_a_program_that_is_no_python(project: Path, stand_in: StandIn, text: str
     error = refused(project, path)
 
     assert error.slug == "no-interpreter"
-    assert error.what == f"{path} is not a Python that isolane can use: {said}"
+    assert error.what == f"{path} is not a Python that isolane can use: {said}."
 
 
 def test_a_program_that_prints_what_is_no_text(project: Path, stand_in: StandIn) -> None:

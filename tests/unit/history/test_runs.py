@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.unit.model.event_samples import passed, run_finished, run_started
 
 from isolane.history.event_log import FILE_NAME, EventLogWriter
-from isolane.history.runs import make_home, prune, runs_directory, summaries, writable_home, write_whole
+from isolane.history.runs import (
+    KEEP,
+    make_home,
+    prune,
+    runs_directory,
+    runs_to_keep,
+    summaries,
+    writable_home,
+    write_whole,
+)
 from isolane.model.events import Event
 from isolane.model.identity import new_run_id
 
@@ -67,6 +77,26 @@ def test_what_is_no_run_is_passed_over(tmp_path: Path) -> None:
 def test_a_checkout_without_runs_has_none(tmp_path: Path) -> None:
     assert summaries(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+# -- how many are kept
+
+
+def test_the_newest_run_says_how_many_are_kept(tmp_path: Path) -> None:
+    assert runs_to_keep(tmp_path) == KEEP
+    keep_run(tmp_path, "20260101T000000-serial-a", run_started(settings={"keep-runs": "7"}))
+    assert runs_to_keep(tmp_path) == 7
+    keep_run(tmp_path, "20260102T000000-serial-b", run_started(settings={}))
+    assert runs_to_keep(tmp_path) == KEEP
+
+
+@pytest.mark.parametrize("line", ["", "nonsense\n", '{"kind":"run-started","format":99}\n'])
+def test_a_newest_run_that_cannot_be_read_says_nothing(tmp_path: Path, line: str) -> None:
+    directory = runs_directory(tmp_path) / "20260101T000000-serial-a"
+    directory.mkdir(parents=True)
+    (directory / FILE_NAME).write_text(line)
+
+    assert runs_to_keep(tmp_path) == KEEP
 
 
 # -- which go
@@ -165,6 +195,26 @@ def test_where_the_checkout_cannot_be_written_to_a_temporary_place_serves_and_go
     assert not home.is_relative_to(tmp_path)
     assert not home.exists()
     assert (tmp_path / ".isolane").read_text() == "in the way"
+
+
+FULL = """
+import resource, sys, tempfile
+from pathlib import Path
+from isolane.history.runs import make_home, writable_home
+
+make_home(Path(sys.argv[1]))
+tempfile.gettempdir()  # found by writing, and remembered
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+with writable_home(Path(sys.argv[1])) as (home, note):
+    sys.exit(note)
+"""
+
+
+def test_a_full_disk_still_makes_empty_files_and_is_no_place_for_records(tmp_path: Path) -> None:
+    """The limit on the size of files stands for a full disk."""
+    ended = subprocess.run([sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=False)
+
+    assert ended.stderr == f"{tmp_path / '.isolane'} cannot be written to (File too large)\n"
 
 
 def test_the_temporary_place_goes_also_after_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""Projects in odd places and environments, with tests that do odd things: isolane copes, or says why it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+FAST = ("-n", "2", "--seeds", "1")
+SUITE = {"test_a.py": "def test_a(): pass\n", "test_b.py": "def test_b(): pass\n"}
+
+
+def moved(project, name: str) -> None:
+    """Give the project's folder another name."""
+    project.path = project.path.rename(project.path.with_name(name))
+
+
+@pytest.mark.parametrize("name", ["it's here", 'a "quoted" name', "back\\slash", "dollar$and`tick`", "-dash", "ünï"])
+def test_a_folder_of_an_odd_name_is_proven(project, name):
+    moved(project.write(SUITE), name)
+    ended = project.isolane("prove", *FAST)
+    assert ended.code == 0, ended.text
+
+
+def test_a_folder_that_no_search_path_can_name_is_told(project, other_python):
+    moved(project.write(SUITE), "a:b")
+    ended = project.isolane("prove", "--python", other_python, *FAST)
+    assert ended.code == 4
+    assert ended.err.startswith("isolane: PYTHONPATH, which brings isolane along, cannot name ")
+    assert project.isolane("prove", *FAST).code == 0
+
+
+def test_an_interpreter_that_is_a_script_around_one(project, other_python):
+    """It waits for the interpreter, which is then not a child of isolane's own."""
+    script = project.write(SUITE).path / "python"
+    script.write_text(f'#!/bin/sh\n"{other_python}" "$@"\n')
+    script.chmod(0o755)
+    ended = project.isolane("prove", "--python", "./python", *FAST)
+    assert ended.code == 0, ended.text
+
+
+RUNS_PYTEST = {
+    "conftest.py": "pytest_plugins = ['pytester']\n",
+    "test_inner.py": """
+        import pytest
+
+        @pytest.mark.parametrize("run", ["runpytest_inprocess", "runpytest_subprocess"])
+        def test_inner(pytester, run):
+            pytester.makepyfile("def test_x(): pass")
+            result = getattr(pytester, run)()
+            result.assert_outcomes(passed=1)
+            assert "2 workers" not in result.stdout.str()
+    """,
+    "test_other.py": "def test_other(): pass\n",
+}
+
+
+def test_a_suite_that_runs_pytest_is_proven_also_where_ci_asks_for_workers(project):
+    """PYTEST_WORKERS would reach the inner runs of a serial run, and not those in a worker."""
+    ended = project.write(RUNS_PYTEST).isolane("prove", *FAST, PYTEST_WORKERS="2")
+    assert ended.code == 0, ended.text
+
+
+def test_a_printed_serial_command_is_serial_also_in_a_shell_that_has_workers(project):
+    project.write(
+        {
+            "test_a.py": "import os\ndef test_a(): os.environ['LEFT'] = '1'\n",
+            "test_b.py": "import os\ndef test_b(): assert 'LEFT' not in os.environ\n",
+        }
+    )
+    proof = project.isolane("prove", *FAST, "--json", PYTEST_WORKERS="2").data
+    alone, *_ = [one for one in proof["differences"] if one["phase"].startswith("alone")]
+    assert "PYTEST_WORKERS=1 " in alone["command"]
+    assert "PYTEST_WORKERS=1 " in proof["baseline_command"]
+    without = project.isolane("prove", *FAST, "--json").data
+    assert "PYTEST_WORKERS" not in without["baseline_command"]
+
+
+@pytest.mark.parametrize("verb", [("prove", *FAST), ("stress", "2", "-n", "1"), ("run",), ("run", "-n", "2")], ids=str)
+def test_a_test_that_removes_the_record_is_told(project, verb):
+    project.write(
+        {
+            "test_removes.py": """
+                import shutil
+                from pathlib import Path
+
+                def test_removes(): shutil.rmtree(Path(__file__).with_name(".isolane"))
+            """
+        }
+    )
+    ended = project.isolane(*verb)
+    assert ended.code == 3
+    assert "was removed while the tests ran, by one of them or by another process." in ended.err
+    assert not (project.path / ".isolane").exists()
+
+
+def test_verbs_keep_as_many_runs_as_the_ini_file_says_and_at_least_their_own(project):
+    project.write(SUITE | {"pytest.ini": "[pytest]\nisolane_keep_runs = 3\n"})
+    project.isolane("run")
+    project.isolane("stress", "2", "-n", "1")
+    assert [run.header.label for run in project.runs()] == ["stress", "stress", "serial"]
+    project.isolane("stress", "5", "-n", "1")
+    assert [run.header.label for run in project.runs()] == ["stress"] * 5
+    project.isolane("run")
+    assert len(project.runs()) == 3
+    assert project.runs()[0].header.label == "serial"
+
+
+def test_the_gate_wants_a_folder(project):
+    ended = project.isolane("gate", "nowhere")
+    assert (ended.code, ended.err) == (
+        4,
+        "isolane: nowhere is not a folder. Name the folder that holds the project's tests. [no-project]\n",
+    )
+
+
+RESTLESS = {
+    "test_restless.py": """
+        from unittest import mock
+        import pytest
+
+        @pytest.fixture(scope="module", autouse=True)
+        def replaced():
+            with mock.patch("os.getpid", return_value=42), mock.patch("os.write", side_effect=TypeError):
+                yield
+
+        def test_one(): pass
+        def test_two(): pass
+    """
+}
+
+
+def test_what_tests_put_in_the_place_of_the_systems_functions_does_not_meet_the_log(project):
+    project.write(RESTLESS)
+    ended = project.pytest("--isolane-record=on")
+    assert ended.code == 0, ended.text
+    assert len(project.runs()[0].record().outcomes) == 2
