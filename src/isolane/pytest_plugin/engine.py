@@ -82,6 +82,9 @@ def fall_back_to_xdist(session: pytest.Session, obstacle: str) -> object:
     manager.unregister(name="dsession")
     from xdist.dsession import DSession  # type: ignore[import-untyped]
 
+    from isolane.pytest_plugin.xdist_controller import register_xdist_controller
+
+    register_xdist_controller(config)
     controller: Any = DSession(config)
     manager.register(controller, "dsession")
     controller.pytest_sessionstart(session)

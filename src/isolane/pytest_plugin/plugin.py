@@ -105,12 +105,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
         register_recorder(config, handover, seed, config.stash[_choice_key].added)
     engine = engine_of(config)
-    if engine.workers and IN_WORKER not in os.environ:
-        from isolane.pytest_plugin.xdist_controller import XdistController
+    if engine.workers:
+        from isolane.pytest_plugin.xdist_controller import choices_key, register_xdist_controller
 
-        config.pluginmanager.register(
-            XdistController({"seed": seed, "order": order, "record": record}), "isolane-xdist"
-        )
+        config.stash[choices_key] = {"seed": seed, "order": order, "record": record}
+        if engine.name == "xdist":
+            register_xdist_controller(config)
     if engine.name == "fork":
         from isolane.pytest_plugin.fork.start import register_fork_session
 

@@ -38,6 +38,7 @@ from isolane.pytest_plugin.fork.junit import add_suite_properties, order_test_ca
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
 from isolane.pytest_plugin.fork.reports import Reader, only_pytest_serializes, warning_of
 from isolane.pytest_plugin.fork.worker import Task, work
+from isolane.reports.workers_text import workers_line
 
 
 class RareCollections:
@@ -97,6 +98,7 @@ class ForkSession:
         self._manager = Nodes(getattr(config.option, "testrunuid", None) or uuid.uuid4().hex)
         self._locations: dict[int, tuple[str, int | None, str]] = {}
         self._summary = ""
+        self._tests: dict[str, int] = {}
         self._stopping = False
         self._process_id = os.getpid()
 
@@ -126,9 +128,12 @@ class ForkSession:
         self._rare_collections.end()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say why tests were left out."""
+        """Say why tests were left out and, with -v, how busy the workers were."""
         if self._summary:
             terminalreporter.write_sep("=", f"isolane: {self._summary}")
+        if self._tests and self.config.option.verbose > 0:
+            figures = self._controller.coordinator.statistics()
+            terminalreporter.write_line(f"isolane: {workers_line(figures, self._tests)}")
 
     def _run(self) -> None:
         items = self.session.items
@@ -225,6 +230,7 @@ class ForkSession:
     def _started(self, worker: str, message: Started) -> None:
         location = (message.location[0], message.location[1], message.location[2])
         self._locations[message.test] = location
+        self._tests[worker] = self._tests.get(worker, 0) + 1
         if self._recorder is not None:
             self._recorder.running_in = worker
         self._hook.pytest_runtest_logstart(nodeid=self.session.items[message.test].nodeid, location=location)
