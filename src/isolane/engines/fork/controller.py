@@ -28,6 +28,8 @@ _FAREWELL_SECONDS = 10.0
 """How long a worker may take to end after it has torn down: its exit handlers, the threads it waits for."""
 _MOST_CRASHES = 5
 """How many crashes of one unit are suffered before the rest of its tests is given up."""
+_MOST_STILLBORN = 5
+"""How many workers in a row may die before they have begun with any test."""
 _READ = 1 << 18
 
 
@@ -61,6 +63,8 @@ class Worker:
     ahead: Assignment[Share] | None = None
     running: int | None = None
     last_heard: float = 0.0
+    has_begun: bool = False
+    """It has started a test."""
     waiting: bool = False
     """It has asked for more, and has not begun with anything since."""
     finishing: bool = False
@@ -147,6 +151,7 @@ class Controller:
         self.board = Board()
         self.units = units
         self.failed_workers = 0
+        self._stillborn = 0
         self._count = count
         self._worker = worker
         self._listener = listener
@@ -368,6 +373,7 @@ class Controller:
 
     def _test_started(self, worker: Worker, test: int) -> None:
         worker.running = test
+        worker.has_begun = True
         worker.waiting = False
         if worker.current is None:
             worker.current, worker.ahead = worker.ahead, None
@@ -390,23 +396,29 @@ class Controller:
         """Hear the worker's last words, and see what it leaves undone."""
         if worker.name not in self._workers:
             return
-        worker.process.poll()
-        self._hear_out(worker)
-        del self._workers[worker.name]
-        if worker.said_goodbye_at is not None:
-            if worker.current is not None:  # it was stopped in the midst of a unit
-                self._coordinator.take_back(worker.current)
-            self._take_back(worker)
-            self._coordinator.retire(worker.name)
-            self._listener.worker_stopped(worker.name)
-        else:
-            self._crashed(worker)
-        self._close(worker)
+        try:
+            worker.process.poll()
+            self._hear_out(worker)
+            self._workers.pop(worker.name)
+            if worker.said_goodbye_at is None:
+                self._crashed(worker)
+            else:
+                self._left(worker)
+        finally:
+            self._workers.pop(worker.name, None)
+            self._close(worker)
         if not self.board.stopped:
             queued = self._coordinator.statistics().queued
             open_to_work = sum(not other.finishing for other in self._workers.values())
             if queued and open_to_work < self._count and self._may_replace():
                 self._start_worker()
+
+    def _left(self, worker: Worker) -> None:
+        if worker.current is not None:  # it was stopped in the midst of a unit
+            self._coordinator.take_back(worker.current)
+        self._take_back(worker)
+        self._coordinator.retire(worker.name)
+        self._listener.worker_stopped(worker.name)
 
     def _crashed(self, worker: Worker) -> None:
         if self._terminal_of == worker.name:
@@ -414,6 +426,7 @@ class Controller:
         self._take_back(worker)
         test = worker.running
         self.failed_workers += 1
+        self._stillborn = 0 if worker.has_begun else self._stillborn + 1
         crash = Crash(
             worker.name,
             test,
@@ -429,6 +442,8 @@ class Controller:
         self._listener.worker_crashed(crash, replaced=bool(queued) and self._may_replace() and not self.board.stopped)
         for task in given_up:
             self._listener.given_up(task.payload.left, crash.cause)
+        if self._stillborn >= _MOST_STILLBORN:
+            raise RuntimeError(f"{self._stillborn} workers in a row ended before their first test; {crash.cause}")
 
     def _may_replace(self) -> bool:
         return self._limits.restarts is None or self.failed_workers <= self._limits.restarts
