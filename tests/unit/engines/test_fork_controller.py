@@ -279,8 +279,6 @@ def test_whatever_interrupts_the_loop_no_worker_is_left_and_that_within_two_seco
     heard = Heard()
 
     def hangs(lane: Lane, test: int) -> None:
-        if deaf:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         while True:
             signal.pause()
 
@@ -289,9 +287,13 @@ def test_whatever_interrupts_the_loop_no_worker_is_left_and_that_within_two_seco
             raise KeyboardInterrupt
 
     heard.when_started = interrupts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT} if deaf else ())  # workers inherit it
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        run(units_of(1, 1, 1), 2, hangs, heard=heard)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(units_of(1, 1, 1), 2, hangs, heard=heard)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     assert time.monotonic() - started < 2.0
     assert_nothing_is_left(heard)
