@@ -110,7 +110,7 @@ def test_tox_runs_the_same(begun: Any, tmp_path: Path) -> None:
 
     printed = run(begun, str(tmp_path / "tox" / "bin" / "tox"), "-e", "parallel,coverage-combine")
 
-    assert "engine xdist" in printed
+    assert "engine fork" in printed
     assert printed.count("2 passed") == 3
     assert (begun.path / "reports" / "coverage" / "trend.md").is_file()
 
@@ -129,5 +129,5 @@ def test_make_targets_are_serial_by_default(begun: Any) -> None:
         return run(begun, "make", *arguments, environment=here | environment)
 
     assert "engine serial" in make("pytest", "ARGS=-k test_fare")
-    assert "engine xdist, 2 workers" in make("pytest", "ARGS=-k test_fare", PYTEST_WORKERS="2")
+    assert "engine fork, 2 workers" in make("pytest", "ARGS=-k test_fare", PYTEST_WORKERS="2")
     assert "nox -s stress -- 10 -k 'a or b'" in make("-n", "stress", "ARGS=10 -k 'a or b'")

@@ -57,8 +57,8 @@ def test_pytest_is_serial_and_obeys_pytest_workers(project: Any) -> None:
     project.write(PASSES)
 
     assert "engine serial" in make(project, "pytest")
-    assert "engine xdist, 2 workers" in make(project, "pytest", PYTEST_WORKERS="2")
-    assert "engine xdist, 2 workers" in make(project, "pytest-parallel", PYTEST_WORKERS="2")
+    assert "engine fork, 2 workers" in make(project, "pytest", PYTEST_WORKERS="2")
+    assert "engine fork, 2 workers" in make(project, "pytest-parallel", PYTEST_WORKERS="2")
     assert "PYTEST_WORKERS=auto" in make(project, "pytest-parallel")
 
 

@@ -71,7 +71,7 @@ def test_single_module_full_sequential_and_full_parallel_are_three_commands(isol
     assert "engine serial" in header[module]
     assert "engine serial" in header[sequential]
     processors = len(os.sched_getaffinity(0))
-    assert re.search(rf"engine xdist, {processors} workers? \(-n auto given\), --dist loadfile", header[parallel])
+    assert re.search(rf"engine fork, {processors} workers? \(-n auto given\), --dist loadfile", header[parallel])
 
 
 @pytest.mark.req("FR-2")
@@ -178,14 +178,18 @@ def audited(project: Any, *arguments: str) -> list[tuple[str, list[str]]]:
 
 @pytest.mark.slow
 @pytest.mark.req("NFR-4")
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_no_docker_and_no_service_outside_is_used(isolated: Any, workers: str) -> None:
-    """Nobody connects anywhere, and no program is started but the workers' Python (and what platform asks)."""
-    seen = audited(isolated, "-n", workers)
+@pytest.mark.parametrize(
+    ("arguments", "programs"),
+    [(("-n", "0"), 0), (("-n", "2"), 0), (("-n", "2", "--isolane-engine", "xdist"), 2)],
+    ids=["serial", "fork", "xdist"],
+)
+def test_no_docker_and_no_service_outside_is_used(isolated: Any, arguments: tuple[str, ...], programs: int) -> None:
+    """Nobody connects anywhere, and no program is started but xdist's workers' Python (and what platform asks)."""
+    seen = audited(isolated, *arguments)
 
     started = [Path(words[0]).name for event, words in seen if event == "subprocess.Popen"]
     assert [one for one in seen if one[0] != "subprocess.Popen"] == []
-    assert [name for name in started if name != "uname"] == [Path(sys.executable).name] * int(workers)
+    assert [name for name in started if name != "uname"] == [Path(sys.executable).name] * programs
 
 
 @pytest.mark.req("NFR-4")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from isolane import __version__
+from isolane.model.plan import ENGINES
 from isolane.planning.units import MODES
 
 _DESCRIPTION = """\
@@ -38,12 +39,14 @@ def new_parser() -> argparse.ArgumentParser:
     prove.add_argument(
         "--dist", choices=MODES, metavar="MODE", help="how tests are grouped for workers (default: loadscope)"
     )
+    _engine(prove)
     _reports(prove)
     _json(prove)
 
     run = _verb(verbs, "run", "run a suite once, with isolane in it though it is not installed there")
     _project(run)
     run.add_argument("-n", "--workers", metavar="N", default="1", help="worker processes, or auto (default: 1, serial)")
+    _engine(run)
     run.add_argument("--seed", type=int, help="shuffle the tests in the order drawn by this number")
     run.add_argument("--order", type=Path, metavar="FILE", help="run exactly these node ids, one a line, in order")
 
@@ -51,12 +54,14 @@ def new_parser() -> argparse.ArgumentParser:
     stress.add_argument("runs", type=_positive, metavar="N", help="how many whole runs")
     _project(stress)
     stress.add_argument("-n", "--workers", metavar="W", default="auto", help="worker processes, 1 is serial (auto)")
+    _engine(stress)
     stress.add_argument("--seed", type=int, help="shuffle the tests in the order drawn by this number")
     _json(stress)
 
     bench = _verb(verbs, "bench", "time the suite serially and in parallel, in pairs")
     _project(bench)
     bench.add_argument("-n", "--workers", metavar="LIST", help="worker counts (default: 2,auto)")
+    _engine(bench)
     bench.add_argument("--pairs", type=_positive, default=3, help="how often each is run (default: 3)")
     _reports(bench)
     _json(bench)
@@ -112,6 +117,15 @@ def _project(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         metavar="S",
         help="a run in which nothing happens for so many seconds is killed, its test named (default: 600)",
+    )
+
+
+def _engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        metavar="ENGINE",
+        help="what runs workers: fork, xdist, or auto: fork where it is safe, else xdist (default: auto)",
     )
 
 

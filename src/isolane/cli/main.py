@@ -75,6 +75,7 @@ def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: P
         dist=options.dist,
         reports=options.reports,
         stall_seconds=options.stall_timeout,
+        engine=options.engine,
     )
     proof = prove(request, progress)
     where = write_reports(proof, request)
@@ -97,6 +98,7 @@ def _run(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pro
         seed=options.seed,
         order=options.order,
         stall_seconds=options.stall_timeout,
+        engine=options.engine,
     )
     execution = run(request, progress)
     progress.close()
@@ -117,6 +119,7 @@ def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
         workers=options.workers,
         seed=options.seed,
         stall_seconds=options.stall_timeout,
+        engine=options.engine,
     )
     result = stress(request, progress)
     progress.close()
@@ -139,6 +142,7 @@ def _bench(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: P
         pairs=options.pairs,
         reports=options.reports,
         stall_seconds=options.stall_timeout,
+        engine=options.engine,
     )
     result = bench(request, progress)
     progress.close()

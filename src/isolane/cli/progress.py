@@ -136,7 +136,7 @@ class LiveProgress:
 
 
 def finished_line(title: str, record: RunRecord, remark: str) -> str:
-    """Return a run in a line: name, tests, failures, remark, time."""
+    """Return a run in a line: name, the engine of its workers if it has any, tests, failures, remark, time."""
     failed = sum(outcome.is_bad for outcome in record.outcomes.values())
     count = len(record.outcomes)
     parts = [
@@ -144,4 +144,5 @@ def finished_line(title: str, record: RunRecord, remark: str) -> str:
         *([f"{failed} failed"] if failed else []),
         *([remark] if remark else []),
     ]
-    return f"{title}: {', '.join(parts)}, {seconds_text(record.seconds)}"
+    engine = f" ({record.engine})" if record.header and record.header.workers else ""
+    return f"{title}{engine}: {', '.join(parts)}, {seconds_text(record.seconds)}"

@@ -80,6 +80,12 @@ def run_pytest(plan: RunPlan, command: Sequence[str], log: RunLog, overlay: Path
     yield from correct_exit_code(log, record, process.returncode)
 
 
+def worker_command(plan: RunPlan) -> tuple[str, ...]:
+    """Return ``python -m pytest -n N --dist MODE`` with the plan's arguments: the same for every engine of workers."""
+    dist = ("--dist", plan.dist) if plan.dist else ()
+    return (plan.python, "-m", "pytest", "-n", str(plan.workers), *dist, *plan.arguments)
+
+
 def _wait(process: subprocess.Popen[bytes], ended: threading.Event) -> None:
     process.wait()
     ended.set()
@@ -110,6 +116,7 @@ def _environment(plan: RunPlan, directory: Path, overlay: Path) -> dict[str, str
         run_directory=str(directory),
         label=plan.label,
         workers=plan.workers,
+        engine=plan.engine,
         seed=plan.seed,
         order=str(plan.order) if plan.order else None,
         parent=os.getpid(),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isolane.engines.base import RunLog
-from isolane.engines.pytest_process import run_pytest
+from isolane.engines.pytest_process import run_pytest, worker_command
 from isolane.model.events import Event
 from isolane.model.plan import RunPlan
 
@@ -21,10 +21,9 @@ class XdistEngine:
     name: str = "xdist"
 
     def command(self, plan: RunPlan) -> tuple[str, ...]:
-        """Return ``python -m pytest -n N --dist MODE`` with the plan's arguments."""
-        dist = ("--dist", plan.dist) if plan.dist else ()
-        return (plan.python, "-m", "pytest", "-n", str(plan.workers), *dist, *plan.arguments)
+        """Return pytest's command with the plan's workers."""
+        return worker_command(plan)
 
     def run(self, plan: RunPlan) -> Iterator[Event]:
         """Run it."""
-        return run_pytest(plan, self.command(plan), self.log, self.overlay)
+        return run_pytest(replace(plan, engine=self.name), self.command(plan), self.log, self.overlay)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 HANDOVER_VARIABLE = "ISOLANE_RUN"
 STALL_SECONDS = 600.0
+ENGINES = ("auto", "fork", "xdist")
+"""What may run a plan's workers: forked ones, xdist's, or (auto) forked ones where that is safe, else xdist's."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class RunPlan:
     """One pytest run in a project, with the project's own interpreter.
 
     arguments: pytest's arguments. label: what the run is for. workers: 0 runs in one process. dist: how tests are
-    grouped for workers; None leaves it to the project's own configuration. seed: shuffle the tests by it. order: run
+    grouped for workers; None leaves it to the project's own configuration. engine: what runs the workers, one of
+    :data:`ENGINES`; None takes the project's own setting. seed: shuffle the tests by it. order: run
     exactly these node ids, in this order.
     stall_seconds: how long nothing may happen before the run is taken for hung; None takes the
     project's own setting, which the run itself tells. environment: added to the
@@ -29,6 +32,7 @@ class RunPlan:
     label: str = "serial"
     workers: int = 0
     dist: str | None = "loadscope"
+    engine: str | None = None
     seed: int | None = None
     order: Path | None = None
     stall_seconds: float | None = None
@@ -48,7 +52,7 @@ class Handover:
     workers: int = 0
     """The plan's: PYTEST_WORKERS and the ini file have no say in it."""
     engine: str | None = None
-    """``fork`` or ``xdist`` where the plan has workers; None leaves it to the project."""
+    """The plan's."""
     seed: int | None = None
     order: str | None = None
     parent: int | None = None

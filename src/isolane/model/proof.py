@@ -63,7 +63,10 @@ class Phase:
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """A phase that ran. seconds: its whole process. run_id: the directory of its record."""
+    """A phase that ran. seconds: its whole process. run_id: the directory of its record.
+
+    engine: what really ran it, as its record says; empty where it never came to say so.
+    """
 
     phase: Phase
     seconds: float
@@ -72,6 +75,7 @@ class PhaseResult:
     exit_code: int
     run_id: str
     differences: int
+    engine: str = ""
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,14 @@ class RunRecord:
         return None if self.end is None else self.end.exit_code
 
     @property
+    def engine(self) -> str:
+        """Return what really ran the tests; empty where the run does not say.
+
+        A run that changes its engine writes another header, and the last one counts.
+        """
+        return "" if self.header is None else self.header.engine
+
+    @property
     def seconds(self) -> float:
         """Return the time of the whole process."""
         return 0.0 if self.end is None else self.end.seconds

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from isolane.model.plan import Handover
 from isolane.pytest_plugin.options import value_of
 
 engine_key = pytest.StashKey["Engine"]()
@@ -33,15 +34,15 @@ def workers_of(config: pytest.Config) -> int:
     return engine_of(config).workers
 
 
-def choose_engine(config: pytest.Config, asked: str | None) -> Engine:
+def choose_engine(config: pytest.Config, handover: Handover | None) -> Engine:
     """Decide, before any plugin is configured, and leave the options as the engine needs them.
 
-    asked: what an engine of isolane's handed over, None to look at the options. Raises :class:`pytest.UsageError`
-    where fork is asked for and cannot be.
+    handover: from the engine that started this run, if one did. Raises :class:`pytest.UsageError` where fork is asked
+    for and cannot be.
     """
     option = config.option
     workers = len(getattr(option, "tx", None) or []) if getattr(option, "dist", "no") != "no" else 0
-    wanted = asked or value_of(config, "engine")
+    wanted = _wanted(config, handover)
     if not workers or option.collectonly or hasattr(config, "workerinput"):
         return Engine("serial")
     if wanted == "serial":
@@ -56,6 +57,20 @@ def choose_engine(config: pytest.Config, asked: str | None) -> Engine:
     if wanted == "fork":
         raise refusal(obstacle)
     return Engine("xdist", workers, obstacle)
+
+
+def _wanted(config: pytest.Config, handover: Handover | None) -> str:
+    """Return what the plan asks for, else what is typed or configured.
+
+    Workers are what a plan with workers is run for: a project that wants none of its own runs to have them does not
+    take them away.
+    """
+    if handover is None:
+        return value_of(config, "engine")
+    if handover.engine is not None:
+        return handover.engine
+    configured = value_of(config, "engine")
+    return "auto" if configured == "serial" and config.option.isolane_engine is None else configured
 
 
 def refusal(obstacle: str) -> pytest.UsageError:

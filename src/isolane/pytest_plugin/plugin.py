@@ -64,7 +64,7 @@ class _AfterXdist:
         if config.stash[_debugger_key]:
             option.usepdb = True
         handover = config.stash.get(_handover_key, None)
-        engine = config.stash[engine_key] = choose_engine(config, handover.engine if handover else None)
+        engine = config.stash[engine_key] = choose_engine(config, handover)
         if engine.name != "fork" and may_have_workers(config):
             from isolane.pytest_plugin.fork.watch import stop_watch
 

@@ -51,6 +51,7 @@ def _phase(result: PhaseResult) -> dict[str, Any]:
         "name": phase.name,
         "kind": phase.kind.value,
         "workers": phase.workers,
+        "engine": result.engine,
         "seed": phase.seed,
         "module": phase.module,
         "seconds": round(result.seconds, 3),

@@ -113,14 +113,18 @@ def _table(proof: Proof) -> Iterator[str]:
 
 
 def phase_rows(results: Iterable[PhaseResult]) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield (name, tests, failed, differ, time) for each run, the modules alone as one row."""
+    """Yield (name, tests, failed, differ, time) for each run, the modules alone as one row.
+
+    The name of a run over workers says which engine they were of.
+    """
     for is_module, some in groupby(results, key=lambda one: one.phase.kind is PhaseKind.MODULE):
         group = list(some)
         if is_module:
             yield _row(f"{len(group)} modules, each alone", group)
         else:
             for one in group:
-                yield _row(one.phase.name, [one])
+                engine = f" ({one.engine})" if one.phase.workers and one.engine else ""
+                yield _row(f"{one.phase.name}{engine}", [one])
 
 
 def _row(name: str, group: list[PhaseResult]) -> tuple[str, str, str, str, str]:

@@ -20,7 +20,7 @@ from isolane.usecases.workshop import open_workshop
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What was asked. pairs: how often each is run.
+    """What was asked. pairs: how often each is run. engine: as in a plan.
 
     workers: counts like ``1,2,auto``; 1 is serial, which is always measured. Where workers or reports are None, the
     project's configuration is asked, as `isolane prove` does.
@@ -33,6 +33,7 @@ class BenchRequest:
     pairs: int = 3
     reports: Path | None = None
     stall_seconds: float | None = None
+    engine: str | None = None
 
 
 def bench(request: BenchRequest, observer: Observer) -> BenchResult:
@@ -46,6 +47,7 @@ def bench(request: BenchRequest, observer: Observer) -> BenchResult:
             workshop.interpreter.python,
             request.arguments,
             label="bench",
+            engine=request.engine,
             stall_seconds=request.stall_seconds,
             environment=held_environment(os.environ),
         )

@@ -55,10 +55,18 @@ class Checker:
         done = {one.node_id for one in settled}
         rest = [one for one in found if one.node_id not in done]
         if rest:
-            suggestion = suggest(self._workshop, replace(execution.plan, label="check"), self._added)
+            suggestion = suggest(self._workshop, self._parallel_plan(execution), self._added)
             settled += self._settle(rest, suggestion, Nature.PARALLEL)
         place = {one.node_id: position for position, one in enumerate(found)}
         return sorted(settled, key=lambda one: place[one.node_id])
+
+    def _parallel_plan(self, execution: Execution) -> RunPlan:
+        """Return the plan once more, with its engine where that would not be found again by itself."""
+        plan, record = replace(execution.plan, label="check"), execution.record
+        pytest_alone_can = record.engine == "xdist" and not self._workshop.interpreter.has("isolane")
+        if pytest_alone_can or record.setting("engine") == "serial":
+            return replace(plan, engine=record.engine)
+        return plan
 
     def _serial_plan(self, plan: RunPlan, order: Path) -> RunPlan:
         return replace(plan, label="check", workers=0, dist=None, order=order)

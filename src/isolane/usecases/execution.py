@@ -159,6 +159,7 @@ def result_of(phase: Phase, execution: Execution, differences: int) -> PhaseResu
         exit_code=record.exit_code if record.exit_code is not None else -1,
         run_id=execution.directory.name,
         differences=differences,
+        engine=record.engine,
     )
 
 

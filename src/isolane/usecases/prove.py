@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from isolane.history.runs import write_whole
-from isolane.model.errors import UsageError
+from isolane.model.errors import ExitCode, UsageError
 from isolane.model.identity import module_of
 from isolane.model.outcome import PASSED, Outcome
 from isolane.model.plan import RunPlan
@@ -55,7 +55,7 @@ _NOT_HELD = f"{HASH_SEED}=random: each run had a hash seed of its own, which no 
 
 @dataclass(frozen=True)
 class ProveRequest:
-    """What was asked. workers, seeds, dist: None takes the project's ini options, else the defaults."""
+    """What was asked. workers, seeds, dist, engine: None takes the project's ini options, else the defaults."""
 
     project: Path
     python: str | None = None
@@ -65,6 +65,7 @@ class ProveRequest:
     dist: str | None = None
     reports: Path | None = None
     stall_seconds: float | None = None
+    engine: str | None = None
 
 
 @dataclass
@@ -162,6 +163,8 @@ class _Prover:
     def _run(self, phase: Phase, plan: RunPlan, baseline: _Baseline) -> Execution:
         self._observer.run_started(phase.name, plan)
         execution = execute(self._workshop, plan, self._observer)
+        if plan.engine == "fork" and execution.record.exit_code == ExitCode.USAGE_ERROR:
+            require_tests(execution)  # the suite cannot be forked, which was asked for: that is no difference
         differing = differences(self._expected(phase, baseline), execution)
         self._keep(phase, execution, len(differing), broken=bool(differing) and bool(execution.broken))
         return execution
@@ -184,7 +187,13 @@ class _Prover:
         if phase.kind is PhaseKind.MODULE and phase.module is not None:
             return replace(self._plan, label="module", arguments=module_arguments(baseline.execution, phase.module))
         if phase.kind is PhaseKind.PARALLEL:
-            return replace(self._plan, label="parallel", workers=phase.workers, dist=self._dist(baseline))
+            return replace(
+                self._plan,
+                label="parallel",
+                workers=phase.workers,
+                dist=self._dist(baseline),
+                engine=self._request.engine,
+            )
         return replace(self._plan, label="shuffled", seed=phase.seed)
 
     def _dist(self, baseline: _Baseline) -> str | None:

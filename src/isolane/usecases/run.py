@@ -14,7 +14,7 @@ from isolane.usecases.workshop import open_workshop
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What was asked. workers: as for PYTEST_WORKERS; 1 is serial."""
+    """What was asked. workers: as for PYTEST_WORKERS; 1 is serial. engine: as in a plan."""
 
     project: Path
     python: str | None = None
@@ -23,6 +23,7 @@ class RunRequest:
     seed: int | None = None
     order: Path | None = None
     stall_seconds: float | None = None
+    engine: str | None = None
 
 
 def run(request: RunRequest, observer: Observer) -> Execution:
@@ -38,6 +39,7 @@ def run(request: RunRequest, observer: Observer) -> Execution:
             label="parallel" if workers else "serial",
             workers=workers,
             dist=None if dist_given else DEFAULT_DIST,
+            engine=request.engine,
             seed=request.seed,
             order=request.order.resolve() if request.order else None,
             stall_seconds=request.stall_seconds,

@@ -20,7 +20,7 @@ from isolane.usecases.workshop import open_workshop
 
 @dataclass(frozen=True)
 class StressRequest:
-    """What was asked. workers: as for PYTEST_WORKERS; 1 is serial."""
+    """What was asked. workers: as for PYTEST_WORKERS; 1 is serial. engine: as in a plan."""
 
     project: Path
     runs: int
@@ -29,6 +29,7 @@ class StressRequest:
     workers: str = "auto"
     seed: int | None = None
     stall_seconds: float | None = None
+    engine: str | None = None
 
 
 def stress(request: StressRequest, observer: Observer) -> StressResult:
@@ -46,6 +47,7 @@ def stress(request: StressRequest, observer: Observer) -> StressResult:
             label="stress",
             workers=workers,
             dist=DEFAULT_DIST if workers else None,
+            engine=request.engine,
             seed=request.seed,
             stall_seconds=request.stall_seconds,
             environment=held_environment(os.environ),

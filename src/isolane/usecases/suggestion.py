@@ -26,10 +26,11 @@ def suggest(workshop: Workshop, plan: RunPlan, added: tuple[str, ...]) -> Sugges
     """Return the shortest command that does what ``plan`` does.
 
     added: what isolane itself had put before the arguments. Plain pytest where that can do it; pytest with
-    isolane's options where the project has isolane; else ``isolane run``, which brings it along.
+    isolane's options where the project has isolane; else ``isolane run``, which brings it along. Workers of a project
+    that lacks isolane are xdist's, unless isolane comes along.
     """
-    asks_plugin = plan.seed is not None or plan.order is not None
     asks_xdist = bool(plan.workers)
+    asks_plugin = plan.seed is not None or plan.order is not None or (asks_xdist and plan.engine != "xdist")
     has_isolane = workshop.interpreter.has("isolane")
     has_xdist = workshop.interpreter.has("pytest-xdist")
     if (asks_plugin and not has_isolane) or (asks_xdist and not has_xdist):
@@ -39,6 +40,9 @@ def suggest(workshop: Workshop, plan: RunPlan, added: tuple[str, ...]) -> Sugges
         arguments += ["--isolane-seed", str(plan.seed)]
     if plan.order is not None:
         arguments += ["--isolane-order", _short(plan.order, plan.project)]
+    typed_engine = plan.engine if has_isolane and asks_xdist else None
+    if typed_engine:
+        arguments += ["--isolane-engine", typed_engine]
     python = _short(Path(plan.python), plan.project)
     environment = dict(plan.environment)
     if has_isolane and not plan.workers and os.environ.get(VARIABLE):
@@ -48,6 +52,7 @@ def suggest(workshop: Workshop, plan: RunPlan, added: tuple[str, ...]) -> Sugges
         python=python,
         arguments=(*arguments, *plan.arguments),
         environment=environment,
+        engine=None if typed_engine else plan.engine,
         seed=None,
         order=None,
     )
@@ -90,7 +95,7 @@ def _assignments(plan: RunPlan) -> str:
 def _isolane_run(plan: RunPlan) -> str:
     words = [*own_command(), "run", str(plan.project), "--python", plan.python]
     if plan.workers:
-        words += ["-n", str(plan.workers)]
+        words += ["-n", str(plan.workers), *(["--engine", plan.engine] if plan.engine else [])]
     if plan.seed is not None:
         words += ["--seed", str(plan.seed)]
     if plan.order is not None:

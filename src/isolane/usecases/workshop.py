@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isolane.engines.base import Engine
+from isolane.engines.fork.engine import ForkEngine
 from isolane.engines.interpreter import Interpreter, find_interpreter
 from isolane.engines.overlay import make_overlay
 from isolane.engines.serial import SerialEngine
@@ -31,12 +32,18 @@ class Workshop:
     note: str | None
 
     def engine_for(self, plan: RunPlan) -> tuple[Engine, Path]:
-        """Return the engine that runs the plan, xdist where it has workers, else serial, and where its record goes."""
+        """Return the engine that runs the plan, and where its record goes.
+
+        Without workers it is serial; with them fork, which may leave it to xdist, unless the plan asks for xdist.
+        """
         overlay = make_overlay(self.home, with_xdist=bool(plan.workers) and not self.interpreter.has("pytest-xdist"))
         directory = self.home / "runs" / new_run_id(time.time(), plan.label)
         log = RunLogFile(directory)
-        engine: Engine = XdistEngine(overlay, log) if plan.workers else SerialEngine(overlay, log)
-        return engine, directory
+        if not plan.workers:
+            return SerialEngine(overlay, log), directory
+        if plan.engine == XdistEngine.name:
+            return XdistEngine(overlay, log), directory
+        return ForkEngine(overlay, log), directory
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from isolane.cli.arguments import new_parser
         (["run", "--stall-timeout", "nan"], "argument --stall-timeout: 'nan' is not a number of seconds over 0"),
         (["run", "--stall-timeout", "soon"], "argument --stall-timeout: 'soon' is not a number of seconds over 0"),
         (["prove", "--dist", "nope"], "argument --dist: invalid choice: 'nope'"),
+        (["run", "--engine", "serial"], "argument --engine: invalid choice: 'serial'"),
         (["prove", "--dist", "each"], "argument --dist: invalid choice: 'each'"),
     ],
 )

@@ -152,12 +152,13 @@ def test_workers_find_xdist_and_the_plugin_by_it(
 ) -> None:
     done = clean_run(
         *(python_with_pytest, "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "--isolane-record", "off"),
+        *("--isolane-engine", "xdist"),
         cwd=suite,
         PYTHONPATH=python_path(with_xdist, None),
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^isolane: engine xdist, 2 workers", done.stdout, re.MULTILINE)
+    assert re.search(r"^isolane: engine xdist \(asked for\), 2 workers", done.stdout, re.MULTILINE)
     assert "2 passed" in done.stdout
 
 

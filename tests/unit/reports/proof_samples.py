@@ -36,9 +36,9 @@ BASELINE = f"{RUN} tests"
 
 
 def ran(phase: Phase, seconds: float, tests: int = 40, failed: int = 0, differences: int = 0) -> PhaseResult:
-    return PhaseResult(
-        phase, seconds, tests, failed, int(failed > 0), f"20260102T030405.000000-{phase.kind.name.lower()}", differences
-    )
+    run_id = f"20260102T030405.000000-{phase.kind.name.lower()}"
+    engine = {0: "serial", 2: "fork", 4: "xdist"}[phase.workers]
+    return PhaseResult(phase, seconds, tests, failed, int(failed > 0), run_id, differences, engine)
 
 
 def proof(**changed: Any) -> Proof:

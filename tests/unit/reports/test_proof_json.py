@@ -137,6 +137,7 @@ def test_a_proven_suite() -> None:
         "name": "shuffled, seed 4294967295",
         "kind": "shuffled",
         "workers": 0,
+        "engine": "serial",
         "seed": 4294967295,
         "module": None,
         "seconds": 22.0,

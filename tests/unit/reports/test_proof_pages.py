@@ -155,8 +155,8 @@ def test_the_page_has_the_runs_as_a_table() -> None:
         "serial",
         "serial again",
         "2 modules, each alone",
-        "parallel, 2 workers",
-        "parallel, 4 workers",
+        "parallel, 2 workers (fork)",
+        "parallel, 4 workers (xdist)",
         "shuffled, seed 4294967295",
     ]
 

@@ -1,4 +1,4 @@
-"""How isolane itself is called in a printed command."""
+"""The command that is printed for a plan, and how isolane itself is called in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,43 @@ from pathlib import Path
 
 import pytest
 
-from isolane.usecases.suggestion import own_command
+from isolane.engines.interpreter import Interpreter
+from isolane.model.plan import RunPlan
+from isolane.usecases.suggestion import own_command, suggest
+from isolane.usecases.workshop import Workshop
+
+BARE, XDIST, BOTH = ("pytest",), ("pytest", "pytest-xdist"), ("pytest", "pytest-xdist", "isolane")
+
+
+@pytest.mark.parametrize(
+    ("installed_there", "engine", "command"),
+    [
+        (BOTH, None, "py -m pytest -n 2 --dist loadscope tests"),
+        (BOTH, "xdist", "py -m pytest -n 2 --dist loadscope --isolane-engine xdist tests"),
+        (BOTH, "fork", "py -m pytest -n 2 --dist loadscope --isolane-engine fork tests"),
+        (XDIST, "xdist", "py -m pytest -n 2 --dist loadscope tests"),
+        (XDIST, None, "run {project} --python py -n 2 -- tests"),
+        (XDIST, "fork", "run {project} --python py -n 2 --engine fork -- tests"),
+        (BARE, None, "run {project} --python py -n 2 -- tests"),
+        (BARE, "xdist", "run {project} --python py -n 2 --engine xdist -- tests"),
+    ],
+)
+def test_workers_are_those_of_the_engine_that_is_meant(
+    installed_there: tuple[str, ...], engine: str | None, command: str, tmp_path: Path
+) -> None:
+    there = Interpreter("py", (3, 11, 0), dict.fromkeys(installed_there, "9"))
+    plan = RunPlan(tmp_path, "py", ("tests",), workers=2, engine=engine)
+
+    suggestion = suggest(Workshop(tmp_path, there, tmp_path / ".isolane", None), plan, ())
+
+    assert suggestion.text.endswith(command.format(project=tmp_path))
+
+
+def test_a_run_in_one_process_names_no_engine(tmp_path: Path) -> None:
+    there = Interpreter("py", (3, 11, 0), dict.fromkeys(BOTH, "9"))
+    plan = RunPlan(tmp_path, "py", ("tests",), engine="fork")
+
+    assert "engine" not in suggest(Workshop(tmp_path, there, tmp_path / ".isolane", None), plan, ()).text
 
 
 @pytest.fixture
