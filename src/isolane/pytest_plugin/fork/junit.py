@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -25,11 +26,31 @@ def add_suite_properties(config: pytest.Config, properties: Sequence[tuple[str, 
             xml.add_global_property(name, value)
 
 
-def order_test_cases(config: pytest.Config, node_ids: Sequence[str]) -> None:
-    """Put the test cases in the order of collection, whichever worker was first."""
+class _Noted(list[Any]):
+    """The list of test cases, with the test of each noted: pytest empties them when their test is over."""
+
+    def __init__(self, before: list[Any]) -> None:
+        super().__init__(before)
+        self.node_ids = [""] * len(before)
+
+    def append(self, reporter: Any) -> None:
+        super().append(reporter)
+        self.node_ids.append(str(reporter.id))
+
+
+@contextlib.contextmanager
+def in_order_of_collection(config: pytest.Config, node_ids: Sequence[str]) -> Iterator[None]:
+    """Put the test cases that are added inside in the order of collection, whichever worker was first."""
     xml = suite_xml(config)
     if xml is None:
+        yield
         return
-    place = {node_id: position for position, node_id in enumerate(node_ids)}
-    last = len(place)
-    xml.node_reporters_ordered.sort(key=lambda reporter: place.get(str(reporter.id), last))
+    noted = xml.node_reporters_ordered = _Noted(xml.node_reporters_ordered)
+    try:
+        yield
+    finally:
+        place = {node_id: position for position, node_id in enumerate(node_ids)}
+        before = {"": -1}  # what was there before the first test: errors of the collection
+        keyed = zip(noted.node_ids, noted, strict=True)
+        ordered = sorted(keyed, key=lambda one: before.get(one[0], place.get(one[0], len(place))))
+        xml.node_reporters_ordered = [reporter for _, reporter in ordered]

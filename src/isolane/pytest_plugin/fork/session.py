@@ -34,7 +34,7 @@ from isolane.planning.units import Unit, make_units
 from isolane.pytest_plugin.fork.adapters import ControllerState, unused_descriptors
 from isolane.pytest_plugin.fork.crashes import crash_report, not_run_report
 from isolane.pytest_plugin.fork.descriptors import shared_descriptors
-from isolane.pytest_plugin.fork.junit import add_suite_properties, order_test_cases
+from isolane.pytest_plugin.fork.junit import add_suite_properties, in_order_of_collection
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
 from isolane.pytest_plugin.fork.reports import Reader, only_pytest_serializes, warning_of
 from isolane.pytest_plugin.fork.worker import Task, work
@@ -155,11 +155,11 @@ class ForkSession:
         gc.freeze()
         self._state.before_fork()
         try:
-            self._controller.run()
+            with in_order_of_collection(self.config, [item.nodeid for item in items]):
+                self._controller.run()
         finally:
             if not was_frozen and "PYTEST_CURRENT_TEST" in os.environ:  # a run inside somebody's test: others follow
                 gc.unfreeze()
-        order_test_cases(self.config, [item.nodeid for item in items])
 
     def _make_units(self, items: Sequence[pytest.Item]) -> list[Unit]:
         node_ids = [item.nodeid for item in items]
@@ -173,7 +173,9 @@ class ForkSession:
             seconds=seconds,
             largest_chunk=getattr(self.config.option, "maxschedchunk", None),
         )
-        return dispatch_order(units, dist, keep=self._keep_order or not self.config.option.loadscopereorder)
+        return dispatch_order(
+            units, dist, keep=self._keep_order or not getattr(self.config.option, "loadscopereorder", True)
+        )
 
     def _specs(self) -> list[Spec]:
         return [Spec(f"gw{number}") for number in range(self._count)]
