@@ -70,6 +70,16 @@ def new_parser() -> argparse.ArgumentParser:
     gate.add_argument("project", nargs="?", type=Path, default=Path(), help="the project's folder (default: here)")
     _json(gate)
 
+    replay = _verb(verbs, "replay", "run again, in one process, what one worker of a recorded run had run")
+    replay.add_argument("run", metavar="RUN", help="a run's id, the beginning of one, its directory, or last")
+    replay.add_argument("--worker", metavar="NAME", help="whose tests to run, like gw1 (default: list the workers)")
+    replay.add_argument("--until", metavar="TEST", help="end with this test: its node id, or the end of that")
+    replay.add_argument(
+        "--project", type=Path, metavar="DIR", help="where to start pytest (default: where the run was)"
+    )
+    replay.add_argument("--python", help="the project's interpreter (default: the run's)")
+    _stall_timeout(replay)
+
     combine = _verb(verbs, "combine", "merge the coverage data of workers, sessions and subprocesses into one")
     combine.add_argument("directory", nargs="?", type=Path, help="where the data files are (default: the data file's)")
     combine.add_argument("--data-file", type=Path, help="the merged file (default: COVERAGE_FILE, else .coverage)")
@@ -112,6 +122,10 @@ def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str,
 def _project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", nargs="?", type=Path, default=Path(), help="the project's folder (default: here)")
     parser.add_argument("--python", help="the project's interpreter (default: its .venv, else the active one)")
+    _stall_timeout(parser)
+
+
+def _stall_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stall-timeout",
         type=_seconds,

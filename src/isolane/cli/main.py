@@ -13,7 +13,7 @@ from isolane.cli.arguments import new_parser, split_arguments
 from isolane.cli.progress import Progress, new_progress
 from isolane.cli.signals import ended_as_interrupted
 from isolane.cli.streams import give_up_output, one_line, prepare_streams, say
-from isolane.model.errors import ExitCode, IsolaneError
+from isolane.model.errors import ExitCode, IsolaneError, UsageError
 
 _Verb = Callable[[argparse.Namespace, tuple[str, ...], Progress], int]
 
@@ -167,6 +167,33 @@ def _gate(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pr
     return ExitCode.OK if decision.keep else ExitCode.FAILED
 
 
+def _replay(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.reports.replay_text import replayed_lines, worker_lines
+    from isolane.usecases.replay import ReplayRequest, list_workers, replay
+
+    request = ReplayRequest(
+        run=options.run,
+        until=options.until,
+        project=options.project,
+        python=options.python,
+        arguments=for_pytest,
+        stall_seconds=options.stall_timeout,
+    )
+    if options.worker is None:
+        if options.until is not None:
+            raise UsageError("no-worker", "--until says where to end, not whose tests.", "Say --worker as well.")
+        run, workers = list_workers(request)
+        _print_lines(worker_lines(run.header, workers))
+        return ExitCode.OK
+    result = replay(request, options.worker, progress)
+    progress.close()
+    sys.stdout.write(result.output)
+    sys.stdout.flush()
+    for line in replayed_lines(result):
+        say(one_line(line))
+    return ExitCode.INTERNAL_ERROR if result.exit_code is None else result.exit_code
+
+
 def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.combine import combine
 
@@ -189,6 +216,7 @@ _VERBS: dict[str, _Verb] = {
     "stress": _stress,
     "bench": _bench,
     "gate": _gate,
+    "replay": _replay,
     "combine": _combine,
     "init": _init,
 }

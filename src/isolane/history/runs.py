@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isolane.history.event_log import FILE_NAME, read_ends, read_events, try_to_write
-from isolane.model.errors import RecordError
+from isolane.model.errors import RecordError, UsageError
 from isolane.model.events import RunFinished, RunStarted
 from isolane.model.record import RunRecord
 
@@ -72,6 +72,33 @@ def summaries(root: Path) -> list[RunSummary]:
         if ends is not None:
             found.append(RunSummary(directory / name, *ends))
     return found
+
+
+def find_run(root: Path, name: str) -> RunSummary:
+    """Return a run by its id, the beginning of its id, its directory, or ``last``, the newest that had workers.
+
+    root: a checkout, or a folder in it. Raises :class:`UsageError` where that names no run, or several.
+    """
+    checkout = next((one for one in (root, *root.parents) if runs_directory(one).is_dir()), root)
+    place = Path(name)
+    if name == "last":
+        newest = next((one for one in summaries(checkout) if one.header.workers), None)
+        if newest is None:
+            raise UsageError(
+                "no-such-run", f"No run over workers is on record in {root / DIRECTORY}.", "Make one: pytest -n 2"
+            )
+        return newest
+    if not (place / FILE_NAME).is_file():
+        meant = [one for one in run_names(checkout) if one.startswith(name)] if name else []
+        if name not in meant and len(meant) != 1:
+            what = f"{len(meant)} runs begin with {name!r}" if meant else f"There is no run {name!r}"
+            hint = f"The newest of them: {meant[-1]}." if meant else "isolane replay last: the newest that had workers."
+            raise UsageError("no-such-run", f"{what} in {runs_directory(checkout)}.", hint)
+        place = runs_directory(checkout) / (name if name in meant else meant[0])
+    ends = read_ends(place / FILE_NAME)
+    if ends is None:
+        raise UsageError("no-such-run", f"{place} holds no run's record.", "")
+    return RunSummary(place.resolve(), *ends)
 
 
 def run_names(root: Path) -> list[str]:

@@ -52,7 +52,7 @@ class RunStarted(Event):
     kind: ClassVar[str] = "run-started"
     run_id: str
     label: str
-    """What the run is for: ``serial``, ``parallel``, ``module``, ``shuffled``, ``stress``, ``check`` …"""
+    """What the run is for: ``serial``, ``parallel``, ``module``, ``shuffled``, ``stress``, ``check``, ``replay`` …"""
     argv: tuple[str, ...]
     """pytest's arguments as typed, without the program."""
     directory: str

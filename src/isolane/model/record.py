@@ -24,7 +24,8 @@ class RunRecord:
 
     node_ids: as collected. outcomes: by node id; a test whose finish was seen twice is ``duplicated``, one that
     started and never ended has none and stays in ``running``: the engine that saw the process die says what became
-    of it. sequences: for each worker the node ids in the order it ran them.
+    of it. sequences: for each worker the node ids in the order it ran them, the one included that it was running when
+    all ended, if the run tells where a test starts (xdist's tell where it ended).
     """
 
     header: RunStarted | None = None
@@ -37,11 +38,17 @@ class RunRecord:
     end: RunFinished | None = None
     running: dict[str, float] = field(default_factory=dict)
     """Tests that started and have not ended yet, with the time they started."""
+    stopped: dict[str, str] = field(default_factory=dict)
+    """Workers that have gone, and why; the reason is empty where they were asked to."""
+    _started_in: dict[str, str] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         """Take one event into account."""
         if isinstance(event, TestStarted):
             self.running[event.node_id] = event.at
+            if event.worker:
+                self._started_in[event.node_id] = event.worker
+                self.sequences.setdefault(event.worker, []).append(event.node_id)
         elif isinstance(event, TestFinished):
             self._finish(event)
         elif isinstance(event, RunStarted):
@@ -51,6 +58,7 @@ class RunRecord:
         elif isinstance(event, CollectionFailed):
             self.collection_failures.append(event)
         elif isinstance(event, WorkerStopped):
+            self.stopped[event.worker] = event.reason
             if event.reason:
                 self.lost_workers.append(event)
         elif isinstance(event, RunFinished):
@@ -58,7 +66,9 @@ class RunRecord:
 
     def _finish(self, event: TestFinished) -> None:
         self.running.pop(event.node_id, None)
-        self.sequences.setdefault(event.worker, []).append(event.node_id)
+        started_in = self._started_in.pop(event.node_id, "")
+        if not started_in or event.worker not in ("", started_in):
+            self.sequences.setdefault(event.worker, []).append(event.node_id)
         before = self.outcomes.get(event.node_id)
         if before is not None and Category.CRASHED in (before.category, event.category):
             # xdist may give a test that killed its worker to the next one, and the next: it crashed all the same.

@@ -15,6 +15,7 @@ from isolane.model.errors import IsolaneError
 from isolane.model.identity import new_run_id
 from isolane.pytest_plugin.engine import workers_of
 from isolane.pytest_plugin.options import number_of, value_of
+from isolane.pytest_plugin.replay_hint import replay_command
 
 
 def new_run_directory(root: Path, label: str) -> Path:
@@ -52,7 +53,17 @@ class AfterRun:
             else:
                 if row is not None:
                     self._say(f"isolane: {timing_sentence(row)}")
+            self._say_how_to_see_the_first_failure_again()
         return result
+
+    def _say_how_to_see_the_first_failure_again(self) -> None:
+        terminal: pytest.TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
+        bad = [*terminal.stats.get("failed", []), *terminal.stats.get("error", [])] if terminal is not None else []
+        first = next((one for one in bad if getattr(one, "worker_id", "")), None)
+        if first is not None:
+            command = replay_command(self._config, first.worker_id, first.nodeid)
+            if command:
+                self._say(f"isolane: the first failure's worker again, in one process: {command}")
 
     def _say(self, line: str) -> None:
         terminal: pytest.TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")

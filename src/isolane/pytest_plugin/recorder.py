@@ -51,6 +51,11 @@ class Recorder:
         self._exit_code = 0
         self._workers_seen: set[str] = set()
 
+    @property
+    def run_id(self) -> str:
+        """Return the run's id."""
+        return str(self._header["run_id"])
+
     # -- the session
 
     @pytest.hookimpl(tryfirst=True)
@@ -60,6 +65,8 @@ class Recorder:
         self._write_header(session.config)
 
     def _write_header(self, config: pytest.Config) -> None:
+        # pytest-randomly draws its seed while plugins are configured; before that it is a word.
+        self._header["settings"] = {**self._header["settings"], "random-seed": _random_seed(config)}
         self.writer.write(
             RunStarted(
                 at=self._session_started,
@@ -230,3 +237,9 @@ class Recorder:
             # In one process the next test's start, or the end, follows at once; workers may be silent for long.
             with_next=self._in_one_process,
         )
+
+
+def _random_seed(config: pytest.Config) -> str:
+    """Return the seed by which pytest-randomly seeds ``random`` before each test; empty where it does not."""
+    seed = getattr(config.option, "randomly_seed", None)
+    return str(seed) if isinstance(seed, int) and getattr(config.option, "randomly_reset_seed", False) else ""

@@ -11,15 +11,18 @@ from isolane.engines.fork.controller import Crash
 
 _PHASE: Any = "???"
 """The phase of a report about a test whose worker died, as xdist has it."""
-_SECTIONS = ("Captured stdout call", "Captured stderr call", "Fatal error")
+_SECTIONS = ("Captured stdout call", "Captured stderr call", "Fatal error", "The worker's tests again, in one process")
 _PYTESTS_FRAME = re.compile(r'  File ".*[/\\\\]_pytest[/\\\\]python\.py"')
 
 Location = tuple[str, "int | None", str]
 
 
-def crash_report(node_id: str, location: Location, crash: Crash) -> pytest.TestReport:
-    """Return the report of the test that was running: how its worker ended, and what it had printed."""
-    printed = (*crash.printed[:2], shorten_trace(crash.printed[2]))
+def crash_report(node_id: str, location: Location, crash: Crash, again: str = "") -> pytest.TestReport:
+    """Return the report of the test that was running: how its worker ended, and what it had printed.
+
+    again: the command that runs, in one process, what the worker had run.
+    """
+    printed = (*crash.printed[:2], shorten_trace(crash.printed[2]), again)
     return pytest.TestReport(
         nodeid=node_id,
         location=location,

@@ -38,6 +38,7 @@ from isolane.pytest_plugin.fork.junit import add_suite_properties, in_order_of_c
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
 from isolane.pytest_plugin.fork.reports import Reader, only_pytest_serializes, warning_of
 from isolane.pytest_plugin.fork.worker import Task, work
+from isolane.pytest_plugin.replay_hint import replay_command
 from isolane.reports.workers_text import workers_line
 
 
@@ -328,7 +329,8 @@ class ForkSession:
         node_id = self.session.items[test].nodeid
         location = self._locations.pop(test)
         self._reader.over(test)
-        report: Any = crash_report(node_id, location, crash)
+        again = replay_command(self.config, crash.worker, node_id)
+        report: Any = crash_report(node_id, location, crash, again)
         report.node = node
         report.worker_id = crash.worker
         report.item_index = test
