@@ -108,3 +108,36 @@ def test_records_share_nothing() -> None:
     one.add(CollectionFailed(1.0, "a.py", "SyntaxError"))
 
     assert other == RunRecord()
+
+
+def test_a_worker_ran_what_it_started_in_that_order_the_last_one_though_it_never_ended() -> None:
+    record = RunRecord.of(
+        [
+            TestStarted(1.0, "a", "gw0"),
+            TestStarted(1.1, "b", "gw1"),
+            passed("b", worker="gw1"),
+            TestStarted(1.2, "c", "gw1"),
+            passed("a", worker="gw0"),
+            WorkerStopped(1.3, "gw0"),
+            ended("c", Category.CRASHED, worker=""),  # said by the engine, which does not know the worker
+            WorkerStopped(1.4, "gw1", "killed by SIGKILL"),
+        ]
+    )
+
+    assert record.sequences == {"gw0": ["a"], "gw1": ["b", "c"]}
+    assert record.stopped == {"gw0": "", "gw1": "killed by SIGKILL"}
+
+
+def test_where_only_the_end_of_a_test_names_its_worker_that_is_its_place() -> None:
+    record = RunRecord.of(
+        [
+            TestStarted(1.0, "a", ""),
+            TestStarted(1.1, "b", ""),
+            passed("b", worker="gw1"),
+            passed("a", worker="gw0"),
+            TestStarted(1.2, "b", "gw2"),  # once more, where it is told
+            passed("b", worker="gw2"),
+        ]
+    )
+
+    assert record.sequences == {"gw0": ["a"], "gw1": ["b"], "gw2": ["b"]}
