@@ -31,7 +31,8 @@ class TimedRun:
 class TimingRow:
     """A parallel run. before: seconds of the newest serial run before it, None where there is none.
 
-    slower: by how much it is over the median of the last ten like it, None where that is no regression.
+    slower: by how much it is over the median of the last ten like it (as many workers, of the same engine), None where
+    that is no regression.
     """
 
     run: TimedRun
@@ -52,7 +53,7 @@ def timing_rows(runs: Sequence[TimedRun]) -> list[TimingRow]:
             continue
         earlier = runs[position + 1 :]
         serial = [one for one in earlier if not one.header.workers and alike(one, run)]
-        peers = [one for one in earlier if one.header.workers == run.header.workers and alike(one, run)][:COMPARED]
+        peers = [one for one in earlier if _ran_the_same_way(one, run) and alike(one, run)][:COMPARED]
         slower = None
         usual = median(one.end.seconds for one in peers) if peers else 0.0
         if usual:
@@ -66,3 +67,7 @@ def alike(one: TimedRun, other: TimedRun) -> bool:
     """Return whether two runs are of the same tests, give or take a few that came or went."""
     most = max(one.end.tests, other.end.tests)
     return one.key == other.key and abs(one.end.tests - other.end.tests) <= _SIMILAR * most
+
+
+def _ran_the_same_way(one: TimedRun, other: TimedRun) -> bool:
+    return (one.header.workers, one.header.engine) == (other.header.workers, other.header.engine)

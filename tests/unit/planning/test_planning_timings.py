@@ -98,3 +98,10 @@ def test_runs_that_measured_nothing_are_no_division_by_zero() -> None:
 
 def test_without_parallel_runs_there_are_no_rows() -> None:
     assert timing_rows([timed(1.0), timed(2.0)]) == []
+
+
+def test_a_run_is_not_held_against_those_of_another_engine() -> None:
+    newest, other = timed(20.0, workers=2, engine="xdist"), timed(1.0, workers=2, engine="fork")
+
+    assert timing_rows([newest, other])[0].slower is None
+    assert timing_rows([newest, other, timed(10.0, workers=2, engine="xdist")])[0].slower == pytest.approx(1.0)
