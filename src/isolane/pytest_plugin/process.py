@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 _LOADED = time.time()
 _SET_PARENT_DEATH_SIGNAL = 1
@@ -32,14 +34,26 @@ def die_with(parent: int) -> None:
 
     Without it a killed ``isolane`` would leave a test run behind that nobody waits for.
     """
-    if sys.platform != "linux":
+    prctl = process_control()
+    if prctl is None:
         return
-    import ctypes
-
-    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, _SIGKILL, 0, 0, 0)
+    prctl(_SET_PARENT_DEATH_SIGNAL, _SIGKILL, 0, 0, 0)
     # A script between the two, which starts the interpreter and waits for it, is as good a parent.
     if os.getppid() != parent and not _is_alive(parent):  # it died before we asked
         os._exit(2)
+
+
+@functools.cache
+def process_control() -> Any:
+    """Return Linux's ``prctl``, None elsewhere.
+
+    Loading ctypes takes 10 ms and 8 MB: whoever is going to fork calls this before, lest every child pays for it.
+    """
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    return ctypes.CDLL(None).prctl
 
 
 def _is_alive(process_id: int) -> bool:

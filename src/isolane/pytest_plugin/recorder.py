@@ -142,12 +142,12 @@ class Recorder:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write the tests; xdist's controller collects none itself."""
         if self._collects_here:
-            self._write_collection(tuple(item.nodeid for item in session.items))
+            self._write_collection([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Write what the first worker collected: xdist itself checks that the others collected the same."""
-        self._write_collection(tuple(ids))
+        self._write_collection(ids)
 
     def engine_changed(self, config: pytest.Config) -> None:
         """Write the header once more, and the collection: of two, a reader takes the last."""
@@ -156,10 +156,10 @@ class Recorder:
         self._collected = False
         self._write_header(config)
 
-    def _write_collection(self, node_ids: tuple[str, ...]) -> None:
+    def _write_collection(self, node_ids: list[str]) -> None:
         if not self._collected:
             self._collected = True
-            self.writer.write(CollectionFinished(at=time.time(), node_ids=node_ids, deselected=self._deselected))
+            self.writer.write(CollectionFinished(at=time.time(), node_ids=tuple(node_ids), deselected=self._deselected))
 
     # -- workers
 

@@ -25,6 +25,16 @@ def only_pytest_serializes(config: pytest.Config) -> bool:
     )
 
 
+def failed_subtests(config: pytest.Config) -> dict[str, int]:
+    """Return pytest's own count of failed subtests by node id; an empty one before pytest 9."""
+    try:
+        from _pytest.subtests import failed_subtests_key
+    except ImportError:
+        return {}
+    found: dict[str, int] = config.stash.get(failed_subtests_key, {})
+    return found
+
+
 class Writer:
     """Makes messages of reports, in the worker. quickly: reports that say nothing special go as they are."""
 
@@ -64,7 +74,7 @@ class Reader:
         self._keywords: dict[int, Mapping[str, Any]] = {}
         self._bare: dict[int, pytest.TestReport] = {}
 
-    def report(self, message: Reported, item: pytest.Item, location: tuple[str, int | None, str]) -> pytest.TestReport:
+    def report(self, message: Reported, node_id: str, location: tuple[str, int | None, str]) -> pytest.TestReport:
         """Return the report."""
         if message.serialized:
             data = self._config.hook.pytest_report_from_serializable(config=self._config, data=dict(message.values))
@@ -74,7 +84,7 @@ class Reader:
             # One set of keywords does for all phases, as it mostly does in a serial run.
             self._keywords[message.test] = dict(message.keywords)
             self._bare[message.test] = pytest.TestReport(
-                nodeid=item.nodeid,
+                nodeid=node_id,
                 location=location,
                 keywords=self._keywords[message.test],
                 outcome="passed",

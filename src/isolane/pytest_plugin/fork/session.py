@@ -24,6 +24,7 @@ from isolane.engines.fork.messages import (
     Reported,
     Started,
     StopAsked,
+    SubtestsFailed,
     SuiteProperties,
     WantsTerminal,
     Warned,
@@ -36,8 +37,9 @@ from isolane.pytest_plugin.fork.crashes import crash_report, not_run_report
 from isolane.pytest_plugin.fork.descriptors import shared_descriptors
 from isolane.pytest_plugin.fork.junit import add_suite_properties, in_order_of_collection
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
-from isolane.pytest_plugin.fork.reports import Reader, only_pytest_serializes, warning_of
+from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pytest_serializes, warning_of
 from isolane.pytest_plugin.fork.worker import Task, work
+from isolane.pytest_plugin.process import process_control
 from isolane.pytest_plugin.replay_hint import replay_command
 from isolane.reports.workers_text import workers_line
 
@@ -138,6 +140,8 @@ class ForkSession:
 
     def _run(self) -> None:
         items = self.session.items
+        # From here on the items themselves are left alone: a process that as much as looks at one gets its own copy.
+        self._node_ids = [item.nodeid for item in items]
         self._reader = Reader(self.config)
         self._recorder: Any = self.config.pluginmanager.getplugin("isolane-recorder")
         self._quickly = only_pytest_serializes(self.config)
@@ -149,25 +153,26 @@ class ForkSession:
             factory.getbasetemp()
         self._warn_of_descriptors()
         self._controller = Controller(self._units, self._count, self._work, self, self._limits)
+        process_control()
         # What lives now lives as long as the run: taken out of the collector's sight, its pages stay shared. It
         # stays there until the process ends, which is a good part of a second sooner for it.
         was_frozen = gc.get_freeze_count()
         gc.collect()
         gc.freeze()
-        self._state.before_fork()
+        self._state.before_fork(self.config, min(self._count, len(self._units)))
         try:
-            with in_order_of_collection(self.config, [item.nodeid for item in items]):
+            with in_order_of_collection(self.config, self._node_ids):
                 self._controller.run()
         finally:
+            self._state.run_over()
             if not was_frozen and "PYTEST_CURRENT_TEST" in os.environ:  # a run inside somebody's test: others follow
                 gc.unfreeze()
 
     def _make_units(self, items: Sequence[pytest.Item]) -> list[Unit]:
-        node_ids = [item.nodeid for item in items]
         dist = self.config.option.dist
-        seconds = expected_seconds(self.config.rootpath, node_ids, time.time())
+        seconds = expected_seconds(self.config.rootpath, self._node_ids, time.time())
         units = make_units(
-            node_ids,
+            self._node_ids,
             dist,
             self._count,
             groups=[_group_of(item) for item in items] if dist == "loadgroup" else None,
@@ -213,6 +218,8 @@ class ForkSession:
                     "location": message.location,
                 }
             )
+        elif isinstance(message, SubtestsFailed):
+            failed_subtests(self.config)[self.session.items[message.test].nodeid] = message.count
         elif isinstance(message, SuiteProperties):
             add_suite_properties(self.config, message.properties)
         elif isinstance(message, StopAsked):
@@ -236,11 +243,10 @@ class ForkSession:
         self._tests[worker] = self._tests.get(worker, 0) + 1
         if self._recorder is not None:
             self._recorder.running_in = worker
-        self._hook.pytest_runtest_logstart(nodeid=self.session.items[message.test].nodeid, location=location)
+        self._hook.pytest_runtest_logstart(nodeid=self._node_ids[message.test], location=location)
 
     def _reported(self, worker: str, message: Reported) -> None:
-        item = self.session.items[message.test]
-        report: Any = self._reader.report(message, item, self._locations[message.test])
+        report: Any = self._reader.report(message, self._node_ids[message.test], self._locations[message.test])
         report.node = self._nodes[worker]
         report.worker_id = worker
         report.item_index = message.test
@@ -252,7 +258,7 @@ class ForkSession:
     def _finished(self, message: Finished) -> None:
         self._reader.over(message.test)
         location = self._locations.pop(message.test)
-        self._hook.pytest_runtest_logfinish(nodeid=self.session.items[message.test].nodeid, location=location)
+        self._hook.pytest_runtest_logfinish(nodeid=self._node_ids[message.test], location=location)
         self._stop_if_asked()
 
     def _stop_if_asked(self) -> None:
@@ -288,6 +294,7 @@ class ForkSession:
 
     def worker_starts(self, worker: str) -> None:
         """Let plugins tell the worker what it needs to know."""
+        self._state.worker_starts(worker)
         node = self._nodes[worker] = make_node(self.config, worker, self._count, self._manager)
         self._call("pytest_xdist_newgateway", gateway=node.gateway)
         self._call("pytest_configure_node", node=node)
@@ -297,15 +304,16 @@ class ForkSession:
         node = self._nodes[worker]
         node.workerinfo = worker_info(node, process_id)
         self._call("pytest_testnodeready", node=node)
-        ids = [item.nodeid for item in self.session.items]
-        self._call("pytest_xdist_node_collection_finished", node=node, ids=ids)
+        self._call("pytest_xdist_node_collection_finished", node=node, ids=self._node_ids)
 
     def worker_stopped(self, worker: str) -> None:
         """Tell plugins that a worker has ended as it should."""
+        self._state.worker_ended(worker, crashed=False)
         self._call("pytest_testnodedown", node=self._nodes[worker], error=None)
 
     def worker_crashed(self, crash: Crash, *, replaced: bool) -> None:
         """Report the test that was running, and only that one."""
+        self._state.worker_ended(crash.worker, crashed=True)
         node = self._nodes[crash.worker]
         if self.config.pluginmanager.hasplugin("_cov"):
             # What it measured is in its file, up to the test that was running.
@@ -326,7 +334,7 @@ class ForkSession:
             self._controller.stop()
 
     def _report_crash(self, node: Node, crash: Crash, test: int) -> None:
-        node_id = self.session.items[test].nodeid
+        node_id = self._node_ids[test]
         location = self._locations.pop(test)
         self._reader.over(test)
         again = replay_command(self.config, crash.worker, node_id)
@@ -347,10 +355,8 @@ class ForkSession:
             self._hook.pytest_runtest_logreport(report=report)
 
     def _run_again(self, node_id: str) -> None:
-        for position, item in enumerate(self.session.items):
-            if item.nodeid == node_id:
-                self._controller.run_again(position)
-                return
+        if node_id in self._node_ids:
+            self._controller.run_again(self._node_ids.index(node_id))
 
     # -- talking
 
