@@ -124,16 +124,16 @@ def test_a_full_disk_warns_once_and_the_run_goes_on(project):
         | {
             "conftest.py": """
             from pathlib import Path
-            import isolane.pytest_plugin.recording as recording
+            import isolane.history.event_log as event_log
 
-            make = recording.EventLogWriter
+            make = event_log.EventLogWriter
 
             def on_a_full_disk(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.symlink_to("/dev/full")
                 return make(path)
 
-            recording.EventLogWriter = on_a_full_disk
+            event_log.EventLogWriter = on_a_full_disk
             """,
             "test_more.py": "def test_a(): pass\ndef test_b(): pass\n",
             "pytest.ini": "[pytest]\nfilterwarnings = error\n",

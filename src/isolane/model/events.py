@@ -23,6 +23,9 @@ FORMAT = 1
 GAVE_UP = "isolane: this run is not recorded any further"
 """How the line begins that a run prints whose log could not be written: an engine looks for it."""
 
+_dumps = json.dumps
+"""Bound here: a test that replaces json.dumps, for a whole module even, does not mean the log."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Event:
@@ -217,7 +220,7 @@ def encode(event: Event) -> str:
         and not (event.detail or event.message or event.location)
     ):
         return encode_passed(event.at, event.node_id, event.worker, event.setup, event.call, event.teardown)
-    return json.dumps({"kind": event.kind, **asdict(event)}, separators=(",", ":"), default=str)
+    return _dumps({"kind": event.kind, **asdict(event)}, separators=(",", ":"), default=str)
 
 
 def encode_started(at: float, node_id: str, worker: str) -> str:

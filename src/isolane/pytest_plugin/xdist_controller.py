@@ -49,10 +49,12 @@ class XdistController:
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Note a worker that has gone."""
         worker = node.gateway.id
+        if worker not in self.coordinator.statistics().workers:
+            return  # it died while it started, and was never there
         if error or worker in self._running:
             self._running.pop(worker, None)
             self.coordinator.worker_failed(worker)
-        elif worker in self.coordinator.statistics().workers:
+        else:
             self.coordinator.retire(worker)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -6,6 +6,8 @@ from isolane.model.errors import ExitCode
 from isolane.model.outcome import Category
 from isolane.model.record import RunRecord
 
+_LONGEST_LINE = 300
+
 
 def died(record: RunRecord) -> str:
     """Return how the process that ran the tests died, or nothing where it came to its own end."""
@@ -40,6 +42,9 @@ def why_broken(record: RunRecord, output: str, *, may_be_empty: bool = False) ->
 def last_error(output: str, exit_code: int | None) -> str:
     """Return the line of pytest's output that says most: that of its own error marks, else the last line."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    usage = [line for line in lines if ": error: " in line] if exit_code == ExitCode.USAGE_ERROR else []
+    if usage:  # argparse marks the line before as the error, which lists all that it could have been
+        return _cut(usage[-1].partition(": error: ")[2])
     marks = ["E   ", "ERROR: ", "ERROR "]
     if exit_code == ExitCode.INTERNAL_ERROR:
         marks.insert(0, "INTERNALERROR>")
@@ -48,8 +53,13 @@ def last_error(output: str, exit_code: int | None) -> str:
     for mark in marks:
         marked = [line for line in lines if line.startswith(mark)]
         if marked:
-            return marked[-1].removeprefix(mark).strip("! ").rstrip(".")
-    return lines[-1].rstrip(".") if lines else "it said nothing"
+            return _cut(marked[-1].removeprefix(mark).strip("! "))
+    return _cut(lines[-1]) if lines else "it said nothing"
+
+
+def _cut(line: str) -> str:
+    whole = line.rstrip(".")
+    return whole if len(whole) <= _LONGEST_LINE else f"{whole[:_LONGEST_LINE]}…"
 
 
 def _uncollected(record: RunRecord) -> str:

@@ -196,3 +196,13 @@ def test_events_are_the_same_by_kind_and_fields() -> None:
     assert repr(one) == "TestStarted(at=1.0, node_id='a.py::test', worker='gw0')"
     with pytest.raises(FrozenInstanceError):
         one.at = 2.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.kind)
+def test_a_test_that_replaces_json_does_not_meet_the_log(event: events.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = encode(event)
+    with monkeypatch.context() as replaced:
+        replaced.setattr("json.dumps", None)
+        line = encode(event)
+
+    assert line == expected
