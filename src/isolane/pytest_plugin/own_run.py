@@ -59,9 +59,9 @@ class AfterRun:
     def _say_how_to_see_the_first_failure_again(self) -> None:
         terminal: pytest.TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
         bad = [*terminal.stats.get("failed", []), *terminal.stats.get("error", [])] if terminal is not None else []
-        first = next((one for one in bad if getattr(one, "worker_id", "")), None)
+        first = next((one for one in bad if hasattr(one, "node")), None)  # a report from a worker
         if first is not None:
-            command = replay_command(self._config, first.worker_id, first.nodeid)
+            command = replay_command(self._config, first.node.gateway.id, first.nodeid)
             if command:
                 self._say(f"isolane: the first failure's worker again, in one process: {command}")
 

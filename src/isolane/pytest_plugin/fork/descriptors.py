@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -9,6 +10,19 @@ from collections.abc import Container
 from pathlib import Path
 
 _OWN_FILES = ("events.jsonl",)
+_streams: set[tuple[int, int]] = set()
+"""Device and inode of the process's standard streams as it was started with them."""
+
+
+def note_standard_streams() -> None:
+    """Remember them, before pytest's capture replaces them: copies are kept of them, and no worker uses those."""
+    for descriptor in range(3):
+        with contextlib.suppress(OSError):
+            _streams.add(_identity(os.fstat(descriptor)))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def shared_descriptors(known: Container[int] = ()) -> list[str]:
@@ -25,12 +39,14 @@ def shared_descriptors(known: Container[int] = ()) -> list[str]:
         if descriptor <= 2 or descriptor in known:
             continue
         try:
-            mode = os.fstat(descriptor).st_mode
+            status = os.fstat(descriptor)
             target = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
         except OSError:
             continue
-        if stat.S_ISSOCK(mode):
+        if _identity(status) in _streams:
+            continue
+        if stat.S_ISSOCK(status.st_mode):
             found.append(f"a socket (descriptor {descriptor})")
-        elif stat.S_ISREG(mode) and not target.endswith(" (deleted)") and Path(target).name not in _OWN_FILES:
+        elif stat.S_ISREG(status.st_mode) and not target.endswith(" (deleted)") and Path(target).name not in _OWN_FILES:
             found.append(f"{target} (descriptor {descriptor})")
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from isolane.pytest_plugin.fork.adapters import ControllerState
+from isolane.pytest_plugin.fork.descriptors import note_standard_streams
 from isolane.pytest_plugin.fork.safety import IdentityWatch
 
 
@@ -23,6 +24,7 @@ watch_key = pytest.StashKey[Watch]()
 
 def start_watch(config: pytest.Config) -> None:
     """Begin, before the first conftest is imported; ended by :func:`stop_watch` or at the end of the run."""
+    note_standard_streams()
     watch = config.stash[watch_key] = Watch(ControllerState(), IdentityWatch(config.rootpath))
     watch.identity.start()
     config.add_cleanup(watch.identity.stop)
