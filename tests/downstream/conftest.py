@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+pytest.register_assert_rewrite("plugin_runs")
+
 RUN_VARIABLE = "ISOLANE_DOWNSTREAM_RUN"
 
 

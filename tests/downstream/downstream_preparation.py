@@ -101,14 +101,42 @@ def prepare(
     return prepared
 
 
+def prepare_environment(requirements: Path, cache: Path) -> Path:
+    """Return the interpreter of an environment with exactly what a file of pins with hashes lists; made once.
+
+    Raises :class:`PreparationError`.
+    """
+    name = f"{requirements.stem}-py{sys.version_info.major}.{sys.version_info.minor}"
+    folder = cache / "environments" / name
+    python = folder / "environment" / "bin" / "python"
+    wanted: dict[str, object] = {"format": FORMAT, "sha256": sha256_of(requirements), "python": sys.version}
+    with _locked(cache / "locks" / name):
+        if _stamp_of(folder) == wanted:
+            return python
+        _remove(folder)
+        folder.mkdir(parents=True)
+        uv = find_uv()
+        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes", "--python", python]
+        try:
+            _run([uv, "venv", "--quiet", "--python", sys.executable, folder / "environment"], name)
+            _run([*install, "-r", requirements], name)
+            _write_stamp(folder, wanted)
+        except BaseException:
+            _remove(folder)
+            raise
+    return python
+
+
 def make_environment(suite: Suite, environment: Path) -> None:
     """Make a virtual environment of this interpreter's version with exactly the suite's requirements."""
     listed = environment.with_name("requirements.txt")
     listed.write_text("".join(f"{line}\n" for line in suite.requirements), encoding="utf-8")
     uv = find_uv()
-    _run([uv, "venv", "--quiet", "--python", sys.executable, environment], suite)
+    _run([uv, "venv", "--quiet", "--python", sys.executable, environment], suite.name, suite.environment)
     python = environment / "bin" / "python"
-    _run([uv, "pip", "install", "--quiet", "--no-deps", "--python", python, "-r", listed], suite)
+    _run(
+        [uv, "pip", "install", "--quiet", "--no-deps", "--python", python, "-r", listed], suite.name, suite.environment
+    )
 
 
 def download(suite: Suite, python: Path, folder: Path) -> None:
@@ -117,7 +145,11 @@ def download(suite: Suite, python: Path, folder: Path) -> None:
     listed.write_text(f"{suite.name}=={suite.version} --hash=sha256:{suite.sha256}\n", encoding="utf-8")
     options = ["--no-deps", "--no-build-isolation", "--no-binary", suite.name, "--require-hashes"]
     try:
-        _run([python, "-m", "pip", "download", "--quiet", *options, "--dest", folder, "-r", listed], suite)
+        _run(
+            [python, "-m", "pip", "download", "--quiet", *options, "--dest", folder, "-r", listed],
+            suite.name,
+            suite.environment,
+        )
     finally:
         listed.unlink()
 
@@ -126,8 +158,8 @@ def install_in_place(suite: Suite, python: Path, source: Path) -> None:
     """Install the suite editable, by the build backend in its environment; check that nothing lacks."""
     uv = find_uv()
     options = ["--quiet", "--no-deps", "--no-build-isolation"]
-    _run([uv, "pip", "install", *options, "--python", python, "--editable", source], suite)
-    _run([uv, "pip", "check", "--python", python], suite)
+    _run([uv, "pip", "install", *options, "--python", python, "--editable", source], suite.name, suite.environment)
+    _run([uv, "pip", "check", "--python", python], suite.name, suite.environment)
 
 
 def find_uv() -> str:
@@ -186,12 +218,12 @@ def _unpack(archive: Path, source: Path) -> None:
     arriving.rmdir()
 
 
-def _run(command: Sequence[str | Path], suite: Suite) -> None:
+def _run(command: Sequence[str | Path], name: str, environment: Mapping[str, str] | None = None) -> None:
     words = [str(word) for word in command]
-    outcome = subprocess.run(words, env=clean_environ(suite.environment), capture_output=True, text=True, check=False)
+    outcome = subprocess.run(words, env=clean_environ(environment), capture_output=True, text=True, check=False)
     if outcome.returncode:
         tail = "\n".join((outcome.stdout + outcome.stderr).splitlines()[-15:])
-        raise PreparationError(f"{suite.name}: exit {outcome.returncode} from {' '.join(words)}\n{tail}")
+        raise PreparationError(f"{name}: exit {outcome.returncode} from {' '.join(words)}\n{tail}")
 
 
 def _wanted_stamp(suite: Suite) -> dict[str, object]:

@@ -14,8 +14,12 @@ from typing import Any
 
 import pytest
 
+from isolane.pytest_plugin.fork.measurement import Measurement, WorkerMeasurement, measurement_of
+
 SESSION_FINISH_IN_WORKERS = ("syrupy",)
 """Plugins whose ``pytest_sessionfinish`` tells the controller what the worker has seen."""
+LISTENERS_IN_WORKERS = ("syrupy",)
+"""Plugins that note in a worker what they tell the controller at its end: they hear of tests there too."""
 KNOWN_PLUGINS = ("isolane", "xdist", "_cov", "pytest_cov", "randomly", "pytest_randomly", "rerunfailures", "syrupy")
 """Plugins that ask for a worker's identity before any test, and get on without it here: tested one by one."""
 
@@ -35,23 +39,44 @@ def unused_descriptors(config: pytest.Config) -> set[int]:
 
 
 class ControllerState:
-    """What is noted in the controller before the first fork. Made when the plugin is loaded."""
+    """What is noted in the controller, for workers and of them. Made when the plugin is loaded."""
 
     def __init__(self) -> None:
         self._random_at_start = random.getstate()
         self._random_at_fork: object = None
+        self._measurement: Measurement | None = None
 
-    def before_fork(self) -> None:
-        """Note whether somebody has seeded ``random``."""
+    def before_fork(self, config: pytest.Config, workers: int) -> None:
+        """Note whether somebody has seeded ``random``, and who measures. workers: how many will be started."""
+        self._measurement = measurement_of(config)
+        if config.pluginmanager.hasplugin("syrupy"):
+            # It waits for a report from each of this number, and xdist would start them even if there is no work.
+            config.option.numprocesses = workers
         now = random.getstate()
         # Python reseeds it in a forked child, which is right where nobody cares, and wrong where a conftest has
         # seeded it: under xdist each worker would have seeded it the same.
         self._random_at_fork = now if now != self._random_at_start else None
 
-    def after_fork(self) -> None:
-        """Take up the seeded state again: in the worker."""
+    def worker_starts(self, worker: str) -> None:
+        """A worker is about to be forked."""
+        if self._measurement is not None:
+            self._measurement.worker_starts(worker)
+
+    def worker_ended(self, worker: str, *, crashed: bool) -> None:
+        """It is there no more."""
+        if self._measurement is not None:
+            (self._measurement.worker_crashed if crashed else self._measurement.worker_stopped)(worker)
+
+    def run_over(self) -> None:
+        """No worker is left."""
+        if self._measurement is not None:
+            self._measurement.end()
+
+    def after_fork(self, worker: str) -> WorkerMeasurement | None:
+        """Take up the seeded state and the measuring again: in the worker."""
         if self._random_at_fork is not None:
             random.setstate(self._random_at_fork)  # type: ignore[arg-type]
+        return self._measurement.enter(worker) if self._measurement is not None else None
 
 
 def enter_worker(config: pytest.Config, workerinput: dict[str, Any]) -> None:
@@ -66,7 +91,7 @@ def enter_worker(config: pytest.Config, workerinput: dict[str, Any]) -> None:
         config.failures_db = module.ClientStatusDB(*wanted)
 
 
-def leave_worker(session: pytest.Session, exitstatus: int) -> None:
+def leave_worker(session: pytest.Session, exitstatus: int, measurement: WorkerMeasurement | None) -> None:
     """Do what plugins would do at the end of a worker, and fill ``config.workeroutput``."""
     config = session.config
     output: dict[str, Any] = config.workeroutput  # type: ignore[attr-defined]
@@ -76,13 +101,14 @@ def leave_worker(session: pytest.Session, exitstatus: int) -> None:
         finish = getattr(plugin, "pytest_sessionfinish", None)
         if finish is not None:
             finish(session=session, exitstatus=exitstatus)
-    save_coverage()
+    if measurement is not None:
+        measurement.save()
     cov = config.pluginmanager.getplugin("_cov")
     if getattr(cov, "cov_controller", None) is not None:
         output["cov_worker_node_id"] = config.workerinput["workerid"]  # type: ignore[attr-defined]
 
 
-def end_worker() -> None:
+def end_worker(measurement: WorkerMeasurement | None) -> None:
     """Run the exit handlers that were registered in this worker; the controller's are not its business."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
@@ -90,18 +116,8 @@ def end_worker() -> None:
             util._exit_function()
     with contextlib.suppress(Exception):
         atexit._run_exitfuncs()
-    save_coverage(stop=True)
-
-
-def save_coverage(*, stop: bool = False) -> None:
-    """Write what coverage has measured so far to this process's own data file."""
-    module = sys.modules.get("coverage")
-    current = module.Coverage.current() if module is not None else None
-    if current is None:
-        return
-    if stop:
-        current.stop()
-    current.save()
+    if measurement is not None:
+        measurement.save(stop=True)
 
 
 def _own_children() -> None:

@@ -7,6 +7,7 @@ import pytest
 from isolane.engines.fork.controller import Limits
 from isolane.pytest_plugin.engine import fall_back_to_xdist, workers_of
 from isolane.pytest_plugin.fork import safety
+from isolane.pytest_plugin.fork.measurement import obstacle_of_coverage
 from isolane.pytest_plugin.fork.session import ForkSession
 from isolane.pytest_plugin.fork.watch import stop_watch, watch_key
 from isolane.pytest_plugin.options import number_of
@@ -20,6 +21,7 @@ def register_fork_session(config: pytest.Config, *, keep_order: bool) -> None:
             stop_watch(config).identity.obstacle()
             or safety.obstacle_of_threads()
             or safety.obstacle_of_event_loop()
+            or obstacle_of_coverage()
             or safety.obstacle_of_plugins(config)
         )
 

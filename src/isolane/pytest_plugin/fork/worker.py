@@ -29,7 +29,14 @@ from isolane.engines.fork.messages import (
     WantsWork,
 )
 from isolane.planning.units import Unit
-from isolane.pytest_plugin.fork.adapters import ControllerState, end_worker, enter_worker, leave_worker, save_coverage
+from isolane.pytest_plugin.fork.adapters import (
+    LISTENERS_IN_WORKERS,
+    ControllerState,
+    end_worker,
+    enter_worker,
+    leave_worker,
+)
+from isolane.pytest_plugin.fork.measurement import WorkerMeasurement
 from isolane.pytest_plugin.fork.output import Output
 from isolane.pytest_plugin.fork.reports import Writer, warned
 from isolane.pytest_plugin.process import die_with
@@ -63,7 +70,7 @@ def work(task: Task, lane: Lane) -> NoReturn:
         worker = Worker(task, lane)
         worker.enter()
         worker.run()
-        end_worker()
+        worker.end()
     except ControllerGoneError:
         code = 2
     except BaseException:  # noqa: BLE001  # nothing may get back into the controller's stack
@@ -92,7 +99,7 @@ class Worker:
         self._test = -1
         self._last: pytest.Item | None = None
         self._finishing = False
-        self._measures = False
+        self._measurement: WorkerMeasurement | None = None
         self._suite_properties = 0
 
     # -- becoming a worker
@@ -104,14 +111,13 @@ class Worker:
         die_with(self._task.controller_pid)
         self._take_identity()
         enter_worker(self.config, self._task.workerinput)
-        self._task.state.after_fork()
+        self._measurement = self._task.state.after_fork(self._task.workerinput["workerid"])
         self._silence_others()
         self.config.pluginmanager.register(self, "isolane-worker")
         teardown = self.session._setupstate.teardown_exact
         # Which test comes next is decided as late as can be: until a test is torn down, what waits behind it may be
         # taken back and given to a worker that has nothing to do.
         self.session._setupstate.teardown_exact = lambda nextitem: teardown(self._next(nextitem))  # type: ignore[method-assign]
-        self._measures = "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None
 
     def _take_identity(self) -> None:
         given = self._task.workerinput
@@ -135,7 +141,7 @@ class Worker:
         manager.unregister(self._task.controller_plugin)
         for name in _REPORTING:
             hook: Any = getattr(self.config.hook, name)
-            hook._hookimpls[:] = []
+            hook._hookimpls[:] = [one for one in hook._hookimpls if one.plugin_name in LISTENERS_IN_WORKERS]
             if hook.is_historic():
                 hook._call_history.clear()  # else whoever registers now is told of the controller's warnings again
 
@@ -154,9 +160,13 @@ class Worker:
             self._lane.send(ExitAsked(str(error.msg), error.returncode))
         self._finishing = True
         self._tear_down()
-        leave_worker(self.session, exitstatus)
+        leave_worker(self.session, exitstatus, self._measurement)
         self._tell_suite_properties()
         self._lane.send(Goodbye(self.config.workeroutput))  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        """Do what a process does at its exit."""
+        end_worker(self._measurement)
 
     def _loop(self) -> None:
         self._take(self._order())
@@ -176,8 +186,8 @@ class Worker:
         known_next = items[self._queue[0]] if self._queue else None
         self.config.hook.pytest_runtest_protocol(item=item, nextitem=known_next)
         self._lane.end_strays()
-        if self._measures:
-            save_coverage()
+        if self._measurement is not None:
+            self._measurement.test_over()
         if self._suite_properties >= 0:
             self._tell_suite_properties()
         self._lane.send(Finished(test))
