@@ -291,11 +291,12 @@ class Controller:
             worker.lane.give(Order(0, FINISH, 0))
 
     def _steal_for(self, worker: Worker) -> None:
-        # What lies before a worker that waits is as good as taken: it would not ask for it again.
+        # What lies before a worker that waits is as good as taken: it would not ask for it again. A worker that is
+        # just coming up keeps its first unit: where there is work for all, all have some, however short the tests.
         waiting = {
             other.name: self._unit_of(other.ahead)
             for other in self._workers.values()
-            if other.ahead is not None and not other.waiting
+            if other.ahead is not None and other.has_begun and not other.waiting
         }
         for name in richest(waiting):
             if self._take_back(self._workers[name]) and self._give_next(worker):

@@ -42,6 +42,14 @@ class Reported:
 
 
 @dataclass(frozen=True)
+class SubtestsFailed:
+    """A test that is about to be reported has failed subtests."""
+
+    test: int
+    count: int
+
+
+@dataclass(frozen=True)
 class Finished:
     """A test's protocol is over, teardown included."""
 
@@ -110,6 +118,7 @@ class Goodbye:
 Message = (
     Started
     | Reported
+    | SubtestsFailed
     | Finished
     | WantsWork
     | Warned
@@ -123,6 +132,7 @@ Message = (
 _CLASSES: tuple[type[Any], ...] = (
     Started,
     Reported,
+    SubtestsFailed,
     Finished,
     WantsWork,
     Warned,

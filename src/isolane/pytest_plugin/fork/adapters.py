@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import random
 import sys
 import threading
@@ -83,6 +84,7 @@ def enter_worker(config: pytest.Config, workerinput: dict[str, Any]) -> None:
     """Do what plugins would do at the start of a worker."""
     atexit._clear()
     _own_children()
+    _own_file_locks()
     _own_directories(config, workerinput["workerid"])
     if hasattr(config, "failures_db") and "sock_port" in workerinput:
         # pytest-rerunfailures counts failures in the controller, and its workers ask over a socket.
@@ -129,6 +131,14 @@ def _own_children() -> None:
     util._run_after_forkers()
     process = sys.modules["multiprocessing.process"]
     process._children = set()  # type: ignore[attr-defined]
+
+
+def _own_file_locks() -> None:
+    """Let filelock's locks that a module made when it was imported be used: none is held here, yet it refuses them."""
+    module = sys.modules.get("filelock._api")
+    for lock in list(getattr(module, "_FORK_OBJECTS", {}).values()):
+        if isinstance(lock, module.BaseFileLock) and lock._creator_pid == os.getppid():  # type: ignore[union-attr]
+            lock._creator_pid = os.getpid()
 
 
 def _own_directories(config: pytest.Config, worker: str) -> None:

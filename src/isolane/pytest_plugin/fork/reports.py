@@ -25,14 +25,20 @@ def only_pytest_serializes(config: pytest.Config) -> bool:
     )
 
 
-def failed_subtests(config: pytest.Config) -> dict[str, int]:
-    """Return pytest's own count of failed subtests by node id; an empty one before pytest 9."""
+def failed_subtests(config: pytest.Config) -> dict[object, int]:
+    """Return pytest's own count of failed subtests by :func:`subtests_key`; an empty one before pytest 9."""
     try:
         from _pytest.subtests import failed_subtests_key
     except ImportError:
         return {}
-    found: dict[str, int] = config.stash.get(failed_subtests_key, {})
+    key: Any = failed_subtests_key
+    found: dict[object, int] = config.stash.get(key, {})
     return found
+
+
+def subtests_key(item: pytest.Item) -> object:
+    """Return what pytest counts an item's subtests under: its node id, in parts where pytest has them."""
+    return getattr(item, "id", item.nodeid)
 
 
 class Writer:

@@ -18,6 +18,7 @@ from isolane.pytest_plugin.fork.adapters import KNOWN_PLUGINS, is_harmless
 
 _IDENTITY_NAMES = frozenset({"workerinput", "slaveinput", "workeroutput", "slaveoutput", "get_xdist_worker_id"})
 _IDENTITY_VARIABLES = frozenset({"PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"})
+_OURSELVES = f"{Path(__file__).parents[2]}{os.sep}"
 _EARLY_HOOKS = ("pytest_configure", "pytest_sessionstart")
 _CONFTEST_HOOKS = (*_EARLY_HOOKS, "pytest_sessionfinish", "pytest_unconfigure")
 
@@ -133,6 +134,8 @@ class IdentityWatch:
         frame = sys._getframe(2)
         while frame is not None:
             file = frame.f_code.co_filename
+            if file.startswith(_OURSELVES):  # a checkout of isolane has it below its root
+                return
             if file.startswith(self._root) and f"{os.sep}site-packages{os.sep}" not in file:
                 self.seen = self.seen or f"{file.removeprefix(self._root)}:{frame.f_lineno} reads {variable}"
                 return

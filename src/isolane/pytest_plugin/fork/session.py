@@ -37,7 +37,7 @@ from isolane.pytest_plugin.fork.crashes import crash_report, not_run_report
 from isolane.pytest_plugin.fork.descriptors import shared_descriptors
 from isolane.pytest_plugin.fork.junit import add_suite_properties, in_order_of_collection
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
-from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pytest_serializes, warning_of
+from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pytest_serializes, subtests_key, warning_of
 from isolane.pytest_plugin.fork.worker import Task, work
 from isolane.pytest_plugin.process import process_control
 from isolane.pytest_plugin.replay_hint import replay_command
@@ -219,12 +219,13 @@ class ForkSession:
                 }
             )
         elif isinstance(message, SubtestsFailed):
-            failed_subtests(self.config)[self.session.items[message.test].nodeid] = message.count
+            failed_subtests(self.config)[subtests_key(self.session.items[message.test])] = message.count
         elif isinstance(message, SuiteProperties):
             add_suite_properties(self.config, message.properties)
         elif isinstance(message, StopAsked):
             if message.failing:
-                self.session.shouldfail = message.reason
+                # Of failures the session here has counted more, those of all workers.
+                self.session.shouldfail = self.session.shouldfail or message.reason
             else:
                 self.session.shouldstop = message.reason
             self._stop_if_asked()
@@ -276,15 +277,13 @@ class ForkSession:
                 target.write(f"{text}\n")
                 target.flush()
         else:
-            terminal.ensure_newline()
-            terminal.write_line(text)
+            _write_line(terminal, text)
 
     def _terminal(self, worker: str, wanted: bool) -> None:
         if wanted:
             terminal = self._terminal_reporter()
             if terminal is not None:
-                terminal.ensure_newline()
-                terminal.write_line(f"[{worker}] has the terminal; the other workers go on")
+                _write_line(terminal, f"[{worker}] has the terminal; the other workers go on")
                 terminal.flush()
             self._controller.give_terminal(worker)
         else:
@@ -373,12 +372,18 @@ class ForkSession:
             if self.config.option.verbose >= 0:
                 workers, items = ("s" if number != 1 else "" for number in (self._count, tests))
                 terminal.write_line(f"{self._count} worker{workers} [{tests} item{items}]")
+            if self.config.option.verbose > 0:
+                firsts = [unit.tests[0] for unit in self._units]
+                order = "as collected" if firsts == sorted(firsts) else "longest first"
+                plural = "s" if len(firsts) != 1 else ""
+                terminal.write_line(
+                    f"scheduling tests via {self.config.option.dist}: {len(firsts)} unit{plural}, {order}"
+                )
 
     def _say(self, line: str) -> None:
         terminal = self._terminal_reporter()
         if terminal is not None and self.config.option.verbose >= 0:
-            terminal.ensure_newline()
-            terminal.write_line(line)
+            _write_line(terminal, line)
 
     def _warn_of_descriptors(self) -> None:
         found = shared_descriptors(unused_descriptors(self.config))
@@ -391,6 +396,14 @@ class ForkSession:
     def _terminal_reporter(self) -> pytest.TerminalReporter | None:
         reporter: pytest.TerminalReporter | None = self.config.pluginmanager.getplugin("terminalreporter")
         return reporter
+
+
+def _write_line(terminal: pytest.TerminalReporter, line: str) -> None:
+    """Write a line of its own, wherever the dots have come to."""
+    terminal.ensure_newline()
+    if terminal._tw.width_of_current_line:
+        terminal._tw.line()
+    terminal.write_line(line)
 
 
 def _group_of(item: pytest.Item) -> str | None:

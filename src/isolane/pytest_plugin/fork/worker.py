@@ -24,6 +24,7 @@ from isolane.engines.fork.messages import (
     Goodbye,
     Started,
     StopAsked,
+    SubtestsFailed,
     SuiteProperties,
     WantsTerminal,
     WantsWork,
@@ -38,7 +39,7 @@ from isolane.pytest_plugin.fork.adapters import (
 )
 from isolane.pytest_plugin.fork.measurement import WorkerMeasurement
 from isolane.pytest_plugin.fork.output import Output
-from isolane.pytest_plugin.fork.reports import Writer, warned
+from isolane.pytest_plugin.fork.reports import Writer, failed_subtests, subtests_key, warned
 from isolane.pytest_plugin.process import die_with
 
 _REPORTING = (
@@ -94,6 +95,7 @@ class Worker:
         self._lane = lane
         self._output = Output(self.config, lane)
         self._writer = Writer(self.config, quickly=task.serializes_quickly)
+        self._failed_subtests = failed_subtests(self.config)
         self._queue: deque[int] = deque()
         self._deferred: deque[Order] = deque()
         self._test = -1
@@ -135,13 +137,16 @@ class Worker:
         """Leave the hooks that tell of tests to this plugin alone.
 
         Those who listen (the terminal, JUnit's file, somebody's dashboard) were told in the controller that they
-        are to report, and report there.
+        are to report, and report there. The session itself goes on counting: it is what stops at --maxfail, before
+        the next test starts, and what fixtures ask whether a test has failed.
         """
         manager = self.config.pluginmanager
         manager.unregister(self._task.controller_plugin)
         for name in _REPORTING:
             hook: Any = getattr(self.config.hook, name)
-            hook._hookimpls[:] = [one for one in hook._hookimpls if one.plugin_name in LISTENERS_IN_WORKERS]
+            hook._hookimpls[:] = [
+                one for one in hook._hookimpls if one.plugin_name in ("session", *LISTENERS_IN_WORKERS)
+            ]
             if hook.is_historic():
                 hook._call_history.clear()  # else whoever registers now is told of the controller's warnings again
 
@@ -175,6 +180,7 @@ class Worker:
             session = self.session
             if session.shouldfail or session.shouldstop:
                 reason = session.shouldfail or session.shouldstop
+                self._lane.board.stop()  # the others see it at once; the controller still has to come to it
                 self._lane.send(StopAsked(str(reason), bool(session.shouldfail)))
                 return
 
@@ -232,6 +238,10 @@ class Worker:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Send a report as it happens."""
+        if self._failed_subtests and report.when == "call":
+            failed = self._failed_subtests.get(subtests_key(self.session.items[self._test]))
+            if failed:
+                self._lane.send(SubtestsFailed(self._test, failed))
         self._lane.send(self._writer.reported(self._test, self.session.items[self._test], report))
 
     def pytest_warning_recorded(
