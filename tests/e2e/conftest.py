@@ -79,6 +79,9 @@ class Project:
     def isolane(self, *arguments: str, **env: str) -> Ended:
         return self._run(("isolane", *arguments), env)
 
+    def module(self, name: str, *arguments: str, **env: str) -> Ended:
+        return self._run((name, *arguments), env)
+
     def runs(self) -> list[RunSummary]:
         return summaries(self.path)
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -19,6 +19,10 @@ from isolane.pytest_plugin.fork.adapters import KNOWN_PLUGINS, is_harmless
 _IDENTITY_NAMES = frozenset({"workerinput", "slaveinput", "workeroutput", "slaveoutput", "get_xdist_worker_id"})
 _IDENTITY_VARIABLES = frozenset({"PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"})
 _OURSELVES = f"{Path(__file__).parents[2]}{os.sep}"
+_READS_FOR_OTHERS = frozenset(
+    function.__code__.co_filename for function in (os.getenv, type(os.environ).__getitem__, Mapping.get)
+)
+"""Files through whose functions the environment is read."""
 _EARLY_HOOKS = ("pytest_configure", "pytest_sessionstart")
 _CONFTEST_HOOKS = (*_EARLY_HOOKS, "pytest_sessionfinish", "pytest_unconfigure")
 
@@ -139,7 +143,7 @@ class IdentityWatch:
             if file.startswith(self._root) and f"{os.sep}site-packages{os.sep}" not in file:
                 self.seen = self.seen or f"{file.removeprefix(self._root)}:{frame.f_lineno} reads {variable}"
                 return
-            if "importlib" not in file and os.path.basename(file) not in ("os.py", "_collections_abc.py"):  # noqa: PTH119
+            if "importlib" not in file and file not in _READS_FOR_OTHERS:
                 return
             frame = frame.f_back  # type: ignore[assignment]
 
