@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
+
+import isolane
 
 FAST = ("-n", "2", "--seeds", "1")
 SUITE = {"test_a.py": "def test_a(): pass\n", "test_b.py": "def test_b(): pass\n"}
@@ -72,6 +77,24 @@ def test_a_printed_serial_command_is_serial_also_in_a_shell_that_has_workers(pro
     assert "PYTEST_WORKERS=1 " in proof["baseline_command"]
     without = project.isolane("prove", *FAST, "--json").data
     assert "PYTEST_WORKERS" not in without["baseline_command"]
+
+
+def test_combine_without_coverage_says_what_to_install(project, other_python):
+    here = Path(isolane.__file__).parents[1]
+    ended = subprocess.run(
+        [other_python, "-m", "isolane", "combine"],
+        cwd=project.path,
+        env=project.environment | {"PYTHONPATH": str(here)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 4, ended.stderr
+    assert ended.stderr == (
+        "isolane: coverage is not installed beside isolane. "
+        f"Install it: {other_python} -m pip install 'coverage>=7.10' [no-coverage]\n"
+    )
 
 
 @pytest.mark.parametrize("verb", [("prove", *FAST), ("stress", "2", "-n", "1"), ("run",), ("run", "-n", "2")], ids=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
@@ -14,7 +15,7 @@ from isolane.coverage_data.report import CoverageTotals, write_reports
 from isolane.coverage_data.trend import add_to_trend
 from isolane.history.revision import git_revision
 from isolane.model.clock import Clock, SystemClock
-from isolane.model.errors import ExitCode
+from isolane.model.errors import ExitCode, UsageError
 
 DATA_FILE = ".coverage"
 REPORTS = Path("reports", "coverage")
@@ -69,9 +70,15 @@ def combine(
     ``html/``, ``coverage.json`` and ``trend.md`` go. stream: where the text report goes, standard output if not
     given. The configuration, [paths] and fail_under too, is that of coverage in the current directory.
 
-    Raises :class:`UsageError` where there is no data, :class:`RecordError` for a file that cannot be read
-    (nothing is changed then).
+    Raises :class:`UsageError` where there is no data, or no coverage to read it with, :class:`RecordError` for a
+    file that cannot be read (nothing is changed then).
     """
+    if find_spec("coverage") is None:
+        raise UsageError(
+            "no-coverage",
+            "coverage is not installed beside isolane.",
+            f"Install it: {sys.executable} -m pip install 'coverage>=7.10'",
+        )
     target = data_file or Path(os.environ.get("COVERAGE_FILE") or DATA_FILE)
     place = directory or target.parent
     torn = tuple(path for path in find_data_files(place, target) if path.stat().st_size and is_torn(path))
