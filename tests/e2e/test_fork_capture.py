@@ -147,3 +147,28 @@ def test_a_test_that_prints_much(project):
     with_s = project.pytest(*LOAD, "-s")
     assert with_s.code == 1
     assert "[gw0] " + "x" * 3_000_000 in with_s.out
+
+
+@pytest.mark.parametrize("how", ["fd", "sys", "tee-sys"])
+def test_the_streams_of_the_collection_are_the_streams_of_the_tests(project, how):
+    # structlog's loggers ask whether theirs is sys.stdout, and its tests get one as a parameter.
+    project.write(
+        {
+            "test_held.py": """
+                import sys
+                import pytest
+
+                @pytest.mark.parametrize("held, name", [(sys.stdout, "stdout"), (sys.stderr, "stderr")])
+                def test_is_the_same(held, name):
+                    print(f"to {name}", file=held)
+                    assert held is getattr(sys, name)
+            """
+        }
+    )
+    ended = project.pytest(*TWO, f"--capture={how}", "-rP")
+    assert "2 passed" in ended.out, ended.text
+    captured = {
+        stream: ended.out.partition(f"Captured {stream} call")[2].splitlines() for stream in ("stdout", "stderr")
+    }
+    assert captured["stdout"][1] == "to stdout"
+    assert captured["stderr"][1] == "to stderr"

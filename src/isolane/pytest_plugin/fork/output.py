@@ -28,27 +28,25 @@ class Output:
         """Give the worker its own: after the fork everything is still shared with the controller.
 
         A capture file is an open file, with one position for all who hold it: workers that went on writing to the
-        controller's would write into each other's output.
+        controller's would write into each other's output. So files are exchanged, beneath objects that stay what they
+        are: a suite may hold the ``sys.stdout`` that there was when it was collected, and compare.
         """
         capture: Any = self._config.pluginmanager.getplugin("capturemanager")
-        capturing = capture is not None and capture._global_capturing is not None
-        if capturing:
-            capture.read_global_capture()  # what the controller has captured is the controller's to show
-            capture.stop_global_capturing()
+        files = capture._global_capturing if capture is not None else None
+        if files is not None:
+            capture.suspend_global_capture(in_=True)
         self._terminal = [_copy(descriptor) for descriptor in (0, 1, 2)]
         self._pipes = self._lane.enter()
         self._use_pipes()
         sys.stdout = _text_stream(sys.stdout, 1)
         sys.stderr = _text_stream(sys.stderr, 2)
-        if capturing:
-            capture.start_global_capturing()
+        if files is not None:
+            _exchange(files.in_, 0, sys.stdin)
+            _exchange(files.out, 1, sys.stdout, self._lane.captured[0])
+            _exchange(files.err, 2, sys.stderr, self._lane.captured[1])
+            capture.read_global_capture()  # what is in memory and not in files; it is the controller's to show
+            capture.resume_global_capture()
             capture.suspend_global_capture(in_=False)
-            files = capture._global_capturing
-            for one, descriptor in ((files.out, self._lane.captured[0]), (files.err, self._lane.captured[1])):
-                temporary = getattr(one, "tmpfile", None)
-                with contextlib.suppress(io.UnsupportedOperation, AttributeError, OSError):
-                    # What is captured lies in a file that the controller can read when this process is gone.
-                    os.dup2(descriptor, temporary.fileno(), inheritable=False)  # type: ignore[union-attr]
         self._catch_fatal_errors()
 
     def _use_pipes(self) -> None:
@@ -106,6 +104,22 @@ def _copy(descriptor: int) -> int:
         return os.dup(descriptor)
     except OSError:  # a suite that is run with its standard input closed
         return -1
+
+
+def _exchange(capture: Any, descriptor: int, stream: Any, file: int = -1) -> None:
+    """Have one of pytest's captures go back to what the descriptor is now, and write to another file.
+
+    What is captured then lies in a file that the controller can read when this process is gone.
+    """
+    saved = getattr(capture, "targetfd_save", -1)
+    if saved >= 0:
+        os.dup2(descriptor, saved, inheritable=False)
+    by_name = getattr(capture, "syscapture", capture)
+    if hasattr(by_name, "_old"):
+        by_name._old = stream
+    if file >= 0:
+        with contextlib.suppress(io.UnsupportedOperation, AttributeError, OSError):
+            os.dup2(file, capture.tmpfile.fileno(), inheritable=False)
 
 
 def _text_stream(stream: Any, descriptor: int) -> Any:

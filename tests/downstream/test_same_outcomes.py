@@ -1,0 +1,152 @@
+"""Real suites come out the same, test by test: serially, over xdist's workers, over forked ones, in every mode.
+
+Both with the order of collection and in the one that pytest-randomly draws from a seed. What may differ is what the
+manifest says to differ by itself: a test that has another outcome in a second serial run, in parallel or, under
+pytest-randomly, when shuffled.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from downstream_preparation import Prepared, cache_folder, clean_environ, prepare
+from downstream_suites import Suite, read_manifest
+
+from isolane.engines.overlay import make_overlay, python_path
+from isolane.history.event_log import FILE_NAME, read_events
+from isolane.history.runs import run_names, runs_directory
+from isolane.model.outcome import Outcome
+from isolane.model.record import RunRecord
+from isolane.planning.compare import compare
+from isolane.planning.units import MODES
+
+SUITES = {suite.name: suite for suite in read_manifest()}
+SEED = 7
+QUICKLY = {
+    "jinja2": ("loadscope", "load"),
+    "marshmallow": ("worksteal",),
+    "structlog": ("loadfile",),
+    "click": ("load",),
+}
+"""The modes in which the quick suites run with every commit."""
+LONGEST_SECONDS = 2 * 3600
+COLLECTED_TWICE = 5
+"""How often xdist may try: it gives a run up whose workers do not collect the same, as at the turn of a second."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A suite, whose runs are compared. randomly: a directory for PYTHONPATH with pytest-randomly; None without it."""
+
+    prepared: Prepared
+    randomly: Path | None
+
+    def outcomes(self, *words: str) -> Mapping[str, Outcome]:
+        """Run the suite and return each test's outcome, by its event log."""
+        suite = self.prepared.suite
+        overlay = make_overlay(cache_folder() / "isolane", with_xdist=False)
+        variables = {
+            **suite.environment,
+            "PYTHONPATH": python_path(overlay, str(self.randomly) if self.randomly else None),
+            "PYTHONHASHSEED": "0",  # parameters may come from sets
+            "ISOLANE_RECORD": "on",
+            "ISOLANE_REPORTS": ".isolane/reports",
+        }
+        seeded = (f"--randomly-seed={SEED}",) if self.randomly else ()
+        before = set(run_names(self.prepared.source))
+        done = subprocess.run(
+            [self.prepared.python, "-m", "pytest", "-q", *words, *seeded, *suite.arguments],
+            cwd=self.prepared.source,
+            env=clean_environ(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        new = [name for name in run_names(self.prepared.source) if name not in before]
+        assert done.returncode in (0, 1), done.stdout
+        assert len(new) == 1, f"{new}\n{done.stdout}"
+        record = RunRecord.of(read_events(runs_directory(self.prepared.source) / new[0] / FILE_NAME))
+        assert record.header is not None
+        asked = [word.partition("=")[2] for word in words if word.startswith("--isolane-engine=")]
+        assert [record.header.engine] == (asked or ["serial"])
+        return {} if record.collection_failures else record.outcomes
+
+    def over_workers(self, engine: str, dist: str) -> Mapping[str, Outcome]:
+        """Run the suite with two workers."""
+        for _ in range(COLLECTED_TWICE):
+            found = self.outcomes("-n2", f"--isolane-engine={engine}", f"--dist={dist}")
+            if found:
+                return found
+        raise AssertionError(f"no run of {COLLECTED_TWICE} had one collection")
+
+    def differences(self, baseline: Mapping[str, Outcome], engine: str, dist: str) -> Iterator[str]:
+        """Yield a line for each test that has another outcome than serially, and that nobody knows of."""
+        started = time.monotonic()
+        found = self.over_workers(engine, dist)
+        kinds = ("serial", "parallel", *(("shuffled",) if self.randomly else ()))
+        known = self.prepared.suite.differences
+        seen = compare(baseline, found)
+        print(
+            f"{engine} {dist}: {len(found)} tests, {len(seen)} differ, {time.monotonic() - started:.1f} s", flush=True
+        )
+        for node_id, expected, other in seen:
+            if not any(entry.covers(node_id, kind) for entry in known for kind in kinds):
+                yield f"{engine} {dist}: {node_id}: {expected} serially, {other}"
+
+
+def with_randomly(tmp_path: Path) -> Path:
+    """Return a directory with pytest-randomly, as it is installed here, and nothing else."""
+    distribution = importlib.metadata.distribution("pytest-randomly")
+    home = Path(str(distribution.locate_file("")))
+    folder = tmp_path / "randomly"
+    folder.mkdir()
+    for name in {path.parts[0] for path in distribution.files or ()}:
+        (folder / name).symlink_to(home / name)
+    return folder
+
+
+def check(suite: Suite, randomly: Path | None, engines: Sequence[str], modes: Sequence[str]) -> None:
+    experiment = Experiment(prepare(suite, cache_folder()), randomly)
+    baseline = experiment.outcomes()
+    assert len(baseline) == suite.tests
+    ways = [(engine, dist) for dist in modes for engine in engines]
+    assert [line for way in ways for line in experiment.differences(baseline, *way)] == []
+
+
+def parameter(name: str, *marks: pytest.MarkDecorator) -> object:
+    suite = SUITES[name]
+    oldest = ".".join(map(str, suite.python))
+    too_old = pytest.mark.skipif(sys.version_info < suite.python, reason=f"{name} is pinned for Python {oldest}")
+    return pytest.param(suite, id=name, marks=[too_old, *marks])
+
+
+@pytest.mark.downstream
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("suite", [parameter(name) for name in QUICKLY])
+def test_forked_workers_bring_the_outcomes_of_a_serial_run(suite: Suite) -> None:
+    check(suite, None, ["fork"], QUICKLY[suite.name])
+
+
+@pytest.mark.downstream
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("suite", [parameter("jinja2")])
+def test_forked_workers_bring_them_under_randomly_too(suite: Suite, tmp_path: Path) -> None:
+    check(suite, with_randomly(tmp_path), ["fork"], ["loadscope"])
+
+
+@pytest.mark.downstream
+@pytest.mark.slow
+@pytest.mark.timeout(LONGEST_SECONDS)
+@pytest.mark.parametrize("randomly", [False, True], ids=["as collected", f"randomly seed {SEED}"])
+@pytest.mark.parametrize("suite", [parameter(name) for name in SUITES])
+def test_every_mode_of_both_engines_brings_them(suite: Suite, randomly: bool, tmp_path: Path) -> None:
+    check(suite, with_randomly(tmp_path) if randomly else None, ["fork", "xdist"], MODES)
