@@ -1,0 +1,100 @@
+"""What users of pytest-xdist know of its runs holds for forked ones: found with xdist's own tests."""
+
+from __future__ import annotations
+
+import pytest
+from fork_runs import FORK, LOAD, finished, lines_with, started
+
+ALL_FAIL = """
+    import pytest
+
+    @pytest.fixture(params=range(3))
+    def broken(request): raise RuntimeError
+
+    def test_error(broken): pass
+
+    @pytest.mark.parametrize("number", range(50))
+    def test_fails(number): assert False
+"""
+COUNTS_FAILURES = """
+    import pytest
+
+    @pytest.fixture(autouse=True)
+    def count(request, record_property):
+        yield
+        record_property("failed so far", request.session.testsfailed)
+
+    def test_1(): assert False
+    def test_2(): pass
+    def test_3(): assert False
+    def test_4(): pass
+"""
+CRASHES = """
+    import os
+
+    def test_1(): pass
+    def test_2(): os._exit(1)
+    def test_3(): pass
+"""
+LOCKED = """
+    from filelock import FileLock, SoftFileLock
+
+    HARD = FileLock("hard.lock")
+    SOFT = SoftFileLock("soft.lock")
+
+    def test_1():
+        with HARD, SOFT: pass
+
+    def test_2():
+        with HARD, HARD, SOFT: pass
+"""
+
+
+@pytest.mark.parametrize("failures", [1, 4])
+def test_a_worker_starts_no_test_after_its_last_failure_that_is_allowed(project, failures):
+    """It does not wait to be told: these tests are quicker than any message."""
+    ended = project.write({"test_a.py": ALL_FAIL}).pytest(*FORK, "-n", "1", f"--maxfail={failures}")
+
+    assert ended.code == 1, ended.text
+    assert len(started(project.path)) == failures
+    assert f"stopping after {failures} failures" in ended.out
+
+
+def test_a_fixture_can_ask_how_many_tests_have_failed_in_its_worker(project):
+    project.write({"test_a.py": COUNTS_FAILURES}).pytest(*FORK, "-n", "1", "--dist", "loadfile", "--junitxml=junit.xml")
+
+    junit = (project.path / "junit.xml").read_text(encoding="utf-8")
+    assert [f'name="failed so far" value="{count}"' in junit for count in range(4)] == [False, True, True, False]
+
+
+def test_what_is_said_of_a_crash_stands_on_lines_of_its_own(project):
+    ended = project.write({"test_a.py": CRASHES}).pytest(*FORK, "-n", "1")
+
+    assert ended.code == 1, ended.text
+    assert "[gw0] node down: exited with code 1" in ended.out.splitlines()
+    assert "replacing crashed worker gw0" in ended.out.splitlines()
+    assert "1 failed, 2 passed" in ended.out
+
+
+def test_each_worker_has_some_of_the_work_where_there_is_enough(project):
+    """However short the tests are: who comes up first leaves the other its first unit."""
+    tests = "import pytest\n@pytest.mark.parametrize('n', range(2))\ndef test(n): pass\n"
+    ended = project.write({"test_a.py": tests}).pytest(*LOAD)
+
+    assert ended.code == 0, ended.text
+    assert {test.worker for test in finished(project.path).values()} == {"gw0", "gw1"}
+
+
+def test_locks_that_a_module_makes_when_it_is_imported_work_in_workers(project):
+    ended = project.write({"test_a.py": LOCKED}).pytest(*LOAD)
+
+    assert ended.code == 0, ended.text
+    assert "2 passed" in ended.out
+
+
+@pytest.mark.parametrize(("options", "order"), [((), "longest first"), (("--ff",), "as collected")])
+def test_it_is_said_how_tests_are_scheduled(project, options, order):
+    files = {"test_a.py": "def test_1(): pass\n", "test_b.py": "def test_1(): pass\ndef test_2(): pass\n"}
+    ended = project.write(files).pytest(*FORK, "-n", "2", "-v", *options)
+
+    assert lines_with(ended.out, "scheduling") == [f"scheduling tests via loadscope: 2 units, {order}"]
