@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import os
 import random
 import sys
@@ -46,13 +47,11 @@ class ControllerState:
         self._random_at_start = random.getstate()
         self._random_at_fork: object = None
         self._measurement: Measurement | None = None
+        self._ended_well = 0
 
-    def before_fork(self, config: pytest.Config, workers: int) -> None:
-        """Note whether somebody has seeded ``random``, and who measures. workers: how many will be started."""
+    def before_fork(self, config: pytest.Config) -> None:
+        """Note whether somebody has seeded ``random``, and who measures."""
         self._measurement = measurement_of(config)
-        if config.pluginmanager.hasplugin("syrupy"):
-            # It waits for a report from each of this number, and xdist would start them even if there is no work.
-            config.option.numprocesses = workers
         now = random.getstate()
         # Python reseeds it in a forked child, which is right where nobody cares, and wrong where a conftest has
         # seeded it: under xdist each worker would have seeded it the same.
@@ -65,11 +64,19 @@ class ControllerState:
 
     def worker_ended(self, worker: str, *, crashed: bool) -> None:
         """It is there no more."""
+        self._ended_well += not crashed
         if self._measurement is not None:
             (self._measurement.worker_crashed if crashed else self._measurement.worker_stopped)(worker)
 
-    def run_over(self) -> None:
+    def run_over(self, config: pytest.Config) -> None:
         """No worker is left."""
+        if config.pluginmanager.hasplugin("syrupy"):
+            # It wants a report of as many workers as there are, or it leaves unused snapshots alone. xdist starts
+            # them even where there is no work, and replaces each that dies.
+            config.option.numprocesses = self._ended_well or 2
+        benchmark = getattr(config, "_benchmarksession", None)
+        if benchmark is not None:
+            benchmark.xdist_benchmark_found = False  # the first worker has told of them
         if self._measurement is not None:
             self._measurement.end()
 
@@ -95,19 +102,23 @@ def enter_worker(config: pytest.Config, workerinput: dict[str, Any]) -> None:
 
 def leave_worker(session: pytest.Session, exitstatus: int, measurement: WorkerMeasurement | None) -> None:
     """Do what plugins would do at the end of a worker, and fill ``config.workeroutput``."""
-    config = session.config
-    output: dict[str, Any] = config.workeroutput  # type: ignore[attr-defined]
+    config: Any = session.config
+    output: dict[str, Any] = config.workeroutput
     output["exitstatus"] = exitstatus
     for name in SESSION_FINISH_IN_WORKERS:
         plugin = config.pluginmanager.getplugin(name)
         finish = getattr(plugin, "pytest_sessionfinish", None)
         if finish is not None:
             finish(session=session, exitstatus=exitstatus)
+    benchmark: Any = getattr(config, "_benchmarksession", None)
+    if getattr(benchmark, "xdist_benchmark_found", False) and config.workerinput["workerid"] == "gw0":
+        with contextlib.suppress(Exception):  # a warning that is an error is lost there, too
+            benchmark.pytest_unconfigure()
     if measurement is not None:
         measurement.save()
     cov = config.pluginmanager.getplugin("_cov")
     if getattr(cov, "cov_controller", None) is not None:
-        output["cov_worker_node_id"] = config.workerinput["workerid"]  # type: ignore[attr-defined]
+        output["cov_worker_node_id"] = config.workerinput["workerid"]
 
 
 def end_worker(measurement: WorkerMeasurement | None) -> None:
@@ -139,6 +150,28 @@ def _own_file_locks() -> None:
     for lock in list(getattr(module, "_FORK_OBJECTS", {}).values()):
         if isinstance(lock, module.BaseFileLock) and lock._creator_pid == os.getppid():  # type: ignore[union-attr]
             lock._creator_pid = os.getpid()
+
+
+def _show_frozen_objects() -> None:
+    """Let whoever looks through all objects see those of before the fork: what is frozen is left out otherwise.
+
+    Hypothesis does, to see whether a generator of random numbers is kept alive by anybody.
+    """
+    get_objects, get_referrers = gc.get_objects, gc.get_referrers
+
+    def thaw() -> None:
+        gc.unfreeze()
+        gc.get_objects, gc.get_referrers = get_objects, get_referrers
+
+    def all_objects(generation: int | None = None) -> list[Any]:
+        thaw()
+        return get_objects(generation)
+
+    def all_referrers(*objs: Any) -> list[Any]:
+        thaw()
+        return [one for one in get_referrers(*objs) if one is not objs]
+
+    gc.get_objects, gc.get_referrers = all_objects, all_referrers
 
 
 def _own_directories(config: pytest.Config, worker: str) -> None:

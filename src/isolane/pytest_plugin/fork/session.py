@@ -20,6 +20,7 @@ from isolane.engines.fork.messages import (
     ExitAsked,
     Finished,
     Goodbye,
+    Interrupted,
     Message,
     Reported,
     Started,
@@ -159,12 +160,12 @@ class ForkSession:
         was_frozen = gc.get_freeze_count()
         gc.collect()
         gc.freeze()
-        self._state.before_fork(self.config, min(self._count, len(self._units)))
+        self._state.before_fork(self.config)
         try:
             with in_order_of_collection(self.config, self._node_ids):
                 self._controller.run()
         finally:
-            self._state.run_over()
+            self._state.run_over(self.config)
             if not was_frozen and "PYTEST_CURRENT_TEST" in os.environ:  # a run inside somebody's test: others follow
                 gc.unfreeze()
 
@@ -229,8 +230,12 @@ class ForkSession:
             else:
                 self.session.shouldstop = message.reason
             self._stop_if_asked()
-        elif isinstance(message, ExitAsked):
-            raise pytest.exit.Exception(message.reason, message.returncode)
+        elif isinstance(message, ExitAsked | Interrupted):
+            if self._controller.winding_up:
+                return
+            if isinstance(message, ExitAsked):
+                raise pytest.exit.Exception(message.reason, message.returncode)
+            raise KeyboardInterrupt
         elif isinstance(message, Broken):
             raise RuntimeError(f"worker {worker!r} failed outside any test:\n{message.text}")
         elif isinstance(message, WantsTerminal):
