@@ -92,6 +92,7 @@ def enter_worker(config: pytest.Config, workerinput: dict[str, Any]) -> None:
     atexit._clear()
     _own_children()
     _own_file_locks()
+    _show_frozen_objects()
     _own_directories(config, workerinput["workerid"])
     if hasattr(config, "failures_db") and "sock_port" in workerinput:
         # pytest-rerunfailures counts failures in the controller, and its workers ask over a socket.
