@@ -151,6 +151,8 @@ class Controller:
         self.board = Board()
         self.units = units
         self.failed_workers = 0
+        self.winding_up = False
+        """Whatever happens now, the run is over."""
         self._stillborn = 0
         self._count = count
         self._worker = worker
@@ -402,6 +404,7 @@ class Controller:
             self._hear_out(worker)
             self._workers.pop(worker.name)
             if worker.said_goodbye_at is None:
+                worker.process.end_group()  # no fixture will end it any more
                 self._crashed(worker)
             else:
                 self._left(worker)
@@ -458,14 +461,18 @@ class Controller:
 
     def _wind_up(self) -> None:
         """Interrupt the workers and hear how they tear down, for a moment."""
+        self.winding_up = True
         self.take_terminal_back()
         self.stop()
+        interrupted = [worker.process for worker in self._workers.values()]
         for worker in self._workers.values():
             worker.finishing = True
             worker.process.interrupt()
         deadline = self._clock.monotonic() + _GRACE_SECONDS
         while self._workers and (left := deadline - self._clock.monotonic()) > 0:
             self._turn(min(left, _TICK_SECONDS / 10))
+        for process in interrupted:
+            process.end_group()
 
     def _kill_all(self) -> None:
         for worker in list(self._workers.values()):

@@ -95,6 +95,11 @@ class ExitAsked:
 
 
 @dataclass(frozen=True)
+class Interrupted:
+    """A test was ended by ``KeyboardInterrupt``; the worker tears down."""
+
+
+@dataclass(frozen=True)
 class Broken:
     """pytest, or a plugin, failed outside any test."""
 
@@ -125,6 +130,7 @@ Message = (
     | SuiteProperties
     | StopAsked
     | ExitAsked
+    | Interrupted
     | Broken
     | WantsTerminal
     | Goodbye
@@ -139,6 +145,7 @@ _CLASSES: tuple[type[Any], ...] = (
     SuiteProperties,
     StopAsked,
     ExitAsked,
+    Interrupted,
     Broken,
     WantsTerminal,
     Goodbye,

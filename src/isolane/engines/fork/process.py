@@ -33,15 +33,23 @@ class Process:
         return self.status is not None
 
     def interrupt(self) -> None:
-        """Ask it to stop, as Ctrl-C would."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGINT)
+        """Ask it to stop, as Ctrl-C would: a terminal asks what the tests have started, too."""
+        try:
+            os.killpg(self.pid, signal.SIGINT)
+        except (ProcessLookupError, PermissionError):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGINT)
 
     def kill(self) -> None:
         """End it at once, with all that it started and that stayed in its process group."""
         for end in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 end(self.pid, signal.SIGKILL)
+
+    def end_group(self) -> None:
+        """End what it has started and left behind in its process group; itself it has ended."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def reap(self) -> None:
         """Wait for a process that was killed."""

@@ -22,6 +22,7 @@ from isolane.engines.fork.messages import (
     ExitAsked,
     Finished,
     Goodbye,
+    Interrupted,
     Started,
     StopAsked,
     SubtestsFailed,
@@ -160,8 +161,10 @@ class Worker:
         except KeyboardInterrupt:
             exitstatus = 2
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough: what follows is tearing down
+            self._lane.send(Interrupted())
         except pytest.exit.Exception as error:
             exitstatus = 2
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             self._lane.send(ExitAsked(str(error.msg), error.returncode))
         self._finishing = True
         self._tear_down()
