@@ -203,7 +203,7 @@ from pathlib import Path
 from isolane.history.runs import make_home, writable_home
 
 make_home(Path(sys.argv[1]))
-tempfile.gettempdir()  # found by writing, and remembered
+tempfile.TemporaryDirectory().cleanup()  # the place for such is found by writing there, and remembered
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 with writable_home(Path(sys.argv[1])) as (home, note):
     sys.exit(note)
