@@ -36,6 +36,41 @@ CRASHES = """
     def test_2(): os._exit(1)
     def test_3(): pass
 """
+STOPPED_BETWEEN_UNITS = {
+    "conftest.py": """
+        from pathlib import Path
+        import time
+
+        def wait_for(name):
+            deadline = time.monotonic() + 30
+            while not Path(name).exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+        def pytest_runtest_logfinish(nodeid):
+            Path(nodeid.partition("::")[2]).touch()
+    """,
+    "test_a.py": """
+        from conftest import wait_for
+
+        def test_fails():
+            wait_for("test_passes is being torn down")
+            assert False
+    """,
+    "test_b.py": """
+        from pathlib import Path
+        import pytest
+        from conftest import wait_for
+
+        @pytest.fixture(scope="module")
+        def shared():
+            yield
+            Path("test_passes is being torn down").touch()
+            wait_for("test_fails")
+
+        def test_passes(shared): pass
+    """,
+    "test_c.py": "def test_never_starts(): pass\n",
+}
 LOCKED = """
     from filelock import FileLock, SoftFileLock
 
@@ -58,6 +93,15 @@ def test_a_worker_starts_no_test_after_its_last_failure_that_is_allowed(project,
     assert ended.code == 1, ended.text
     assert len(started(project.path)) == failures
     assert f"stopping after {failures} failures" in ended.out
+
+
+def test_a_worker_that_has_taken_a_unit_and_may_not_begin_it_ends_as_others_do(project):
+    """The next unit is taken before the last one is torn down, and in between the run is stopped."""
+    ended = project.write(STOPPED_BETWEEN_UNITS).pytest(*FORK, "-n", "2", "--dist", "loadfile", "-x")
+
+    assert ended.code == 1, ended.text
+    assert sorted(started(project.path)) == ["test_fails", "test_passes"]
+    assert "1 failed, 1 passed" in ended.out
 
 
 def test_a_fixture_can_ask_how_many_tests_have_failed_in_its_worker(project):

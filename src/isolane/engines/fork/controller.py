@@ -420,7 +420,9 @@ class Controller:
     def _left(self, worker: Worker) -> None:
         if worker.current is not None:  # it was stopped in the midst of a unit
             self._coordinator.take_back(worker.current)
-        self._take_back(worker)
+        if worker.ahead is not None and not self._take_back(worker):  # it had taken a unit, and could not begin it
+            self._coordinator.take_back(worker.ahead)
+            worker.ahead = None
         self._coordinator.retire(worker.name)
         self._listener.worker_stopped(worker.name)
 

@@ -39,8 +39,9 @@ def obstacle_of_platform() -> str | None:
 def obstacle_of_options(config: pytest.Config) -> str | None:
     """Return which option only xdist has an answer to."""
     option = config.option
-    if any(str(spec) != "popen" for spec in option.tx):
-        return "--tx names other interpreters or machines"
+    for spec in option.tx:
+        if str(spec) != "popen":
+            return f"what --tx {spec} means is for xdist to say"
     for name, flag in (("px", "--px"), ("rsyncdir", "--rsyncdir"), ("looponfail", "--looponfail")):
         if getattr(option, name, None):
             return f"{flag} is given"
