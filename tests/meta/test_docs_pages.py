@@ -147,6 +147,8 @@ def test_the_page_on_testing_has_what_people_look_for() -> None:
 
     for heading in (
         "How many workers",
+        "Engines",
+        "Replay",
         "Random order",
         "Stress",
         "Coverage",
