@@ -135,24 +135,84 @@ def test_the_gate_wants_a_folder(project):
     )
 
 
+RECORDED = [("--isolane-record=on",), ("-n", "2"), ("-n", "2", "--isolane-engine=xdist")]
+
 RESTLESS = {
     "test_restless.py": """
         from unittest import mock
         import pytest
 
-        @pytest.fixture(scope="module", autouse=True)
-        def replaced():
-            with mock.patch("os.getpid", return_value=42), mock.patch("os.write", side_effect=TypeError):
+        @pytest.fixture(scope="module", autouse=True, params=["os.getpid", "os.write", "time.time", "json.dumps"])
+        def replaced(request):
+            with mock.patch(request.param, side_effect=TypeError):
                 yield
 
-        def test_one(): pass
-        def test_two(): pass
+        def test_passes(): pass
+        def test_fails(): assert 0
     """
 }
 
 
-def test_what_tests_put_in_the_place_of_the_systems_functions_does_not_meet_the_log(project):
+@pytest.mark.parametrize("words", RECORDED, ids=str)
+def test_what_tests_put_in_the_place_of_the_systems_functions_does_not_meet_the_log(project, words):
+    """xdist's own workers ask for their process id and the time: there only the rest is replaced."""
     project.write(RESTLESS)
-    ended = project.pytest("--isolane-record=on")
+    ended = project.pytest(*words, "-k", "write or dumps" if "xdist" in words[-1] else "test")
+    assert ended.code == 1, ended.text
+    expected = 2 if "xdist" in words[-1] else 4
+    assert project.runs()[0].record().counts() == {"passed": expected, "failed": expected}
+
+
+INCREMENTAL = {
+    # as pytest's documentation has it
+    "conftest.py": """
+        import pytest
+
+        def pytest_runtest_makereport(item, call):
+            if "incremental" in item.keywords and call.excinfo is not None:
+                item.parent._previousfailed = item
+
+        def pytest_runtest_setup(item):
+            previous = getattr(item.parent, "_previousfailed", None)
+            if previous is not None:
+                pytest.xfail(f"previous test failed ({previous.name})")
+    """,
+    "pytest.ini": "[pytest]\nmarkers = incremental\n",
+    "test_steps.py": """
+        import pytest
+
+        @pytest.mark.incremental
+        class TestSteps:
+            def test_1(self): pass
+            def test_2(self): raise KeyError
+            def test_3(self): pass
+    """,
+}
+
+
+@pytest.mark.parametrize("words", RECORDED, ids=str)
+def test_a_suites_own_hooks_are_called_in_a_recorded_run(project, words):
+    ended = project.write(INCREMENTAL).pytest(*words)
+    assert "1 failed, 1 passed, 1 xfailed" in ended.out
+    outcomes = project.runs()[0].record().outcomes
+    assert [str(outcome) for _, outcome in sorted(outcomes.items())] == [
+        "passed",
+        "failed (KeyError)",
+        "xfailed (previous test failed (test_2))",
+    ]
+
+
+@pytest.mark.parametrize("addopts", ["-n 2", "--tx 2*popen -d"])
+def test_a_serial_run_is_serial_whatever_pytest_addopts_say(project, addopts):
+    ended = project.write(SUITE).isolane("prove", *FAST, "--json", PYTEST_ADDOPTS=addopts)
     assert ended.code == 0, ended.text
-    assert len(project.runs()[0].record().outcomes) == 2
+    workers = {run.header.label: run.header.workers for run in project.runs()}
+    assert workers == {"serial": 0, "module": 0, "parallel": 2, "shuffled": 0}
+    assert " -n 0" in ended.data["baseline_command"]
+
+
+@pytest.mark.parametrize("typed", [("-n", "3"), ("--tx", "2*popen", "-d")], ids=str)
+def test_workers_behind_the_dashes_are_refused(project, typed):
+    ended = project.write(SUITE).isolane("prove", *FAST, "--", *typed)
+    assert ended.code == 4
+    assert "give -n before the --" in ended.err

@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
 EXCEPTION_ATTRIBUTE = "isolane_exception"
+
+
+def exception_names(config: pytest.Config) -> ExceptionNames | ExceptionNamesAround:
+    """Return the plugin: the cheaper one, unless it would keep a conftest's or a plugin's own hook from being called.
+
+    pytest asks for the first report that is made, so a hook that makes it is the last that is called. What is
+    registered later (a conftest of a subdirectory) is called before ours and needs no care.
+    """
+    others = [
+        one
+        for one in config.hook.pytest_runtest_makereport.get_hookimpls()
+        if not (one.wrapper or one.hookwrapper) and one.plugin_name not in ("runner", "unittest")
+    ]
+    return ExceptionNamesAround() if others else ExceptionNames()
+
+
+class ExceptionNamesAround:
+    """The same for a suite with hooks of its own: whoever makes the report, the attribute is added to it."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Add it."""
+        report = yield
+        if call.excinfo is not None:
+            setattr(report, EXCEPTION_ATTRIBUTE, call.excinfo.typename)
+        return report
 
 
 class ExceptionNames:

@@ -103,7 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if record:
         from isolane.pytest_plugin.recording import register_recorder
 
-        register_recorder(config, handover, seed, config.stash[_choice_key].added)
+        register_recorder(config, handover, seed, config.stash.get(_choice_key, Choice("")).added)
     engine = engine_of(config)
     if engine.workers:
         from isolane.pytest_plugin.xdist_controller import choices_key, register_xdist_controller

@@ -27,6 +27,9 @@ from isolane.pytest_plugin.engine import engine_of
 from isolane.pytest_plugin.phases import PhaseReports, first_line
 from isolane.pytest_plugin.process import process_start_time
 
+_now = time.time
+"""Bound here: a test that replaces time.time, for a whole module even, does not mean the log."""
+
 
 class Recorder:
     """Writes a run's events. ``header`` holds what the run's start knows; phases are measured here."""
@@ -61,7 +64,7 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Write the header."""
-        self._session_started = time.time()
+        self._session_started = _now()
         self._write_header(session.config)
 
     def _write_header(self, config: pytest.Config) -> None:
@@ -86,7 +89,7 @@ class Recorder:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Note when the tests' own end was reached, and what pytest is going to exit with."""
-        self._session_finished = time.time()
+        self._session_finished = _now()
         try:
             return (yield)
         finally:
@@ -104,7 +107,7 @@ class Recorder:
             # A test that was interrupted has no teardown to report: nobody knows how it would have ended.
             if test.is_over:
                 self._finish(node_id)
-        now = time.time()
+        now = _now()
         finished = self._session_finished or now
         first = self._first_test or finished
         last = max(self._last_test, first)
@@ -133,7 +136,7 @@ class Recorder:
             text = str(report.longrepr)
             # xdist reports a difference between workers this way, and its diff has no last word.
             message = first_line(text, last=not text.startswith("Different tests were collected"))
-            self.writer.write(CollectionFailed(at=time.time(), node_id=report.nodeid, message=message))
+            self.writer.write(CollectionFailed(at=_now(), node_id=report.nodeid, message=message))
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Count."""
@@ -159,7 +162,7 @@ class Recorder:
     def _write_collection(self, node_ids: list[str]) -> None:
         if not self._collected:
             self._collected = True
-            self.writer.write(CollectionFinished(at=time.time(), node_ids=tuple(node_ids), deselected=self._deselected))
+            self.writer.write(CollectionFinished(at=_now(), node_ids=tuple(node_ids), deselected=self._deselected))
 
     # -- workers
 
@@ -169,19 +172,19 @@ class Recorder:
         name = node.gateway.id
         self._workers_seen.add(name)
         process_id = (getattr(node, "workerinfo", None) or {}).get("pid")
-        self.writer.write(WorkerStarted(at=time.time(), worker=name, process_id=process_id))
+        self.writer.write(WorkerStarted(at=_now(), worker=name, process_id=process_id))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Write that a worker has gone, and why if it was not told to."""
         reason = first_line(str(error), last=True) if error else ""
-        self.writer.write(WorkerStopped(at=time.time(), worker=node.gateway.id, reason=reason))
+        self.writer.write(WorkerStopped(at=_now(), worker=node.gateway.id, reason=reason))
 
     # -- tests
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Write that a test is about to run, and where; xdist does not tell, and the worker stays empty."""
-        now = time.time()
+        now = _now()
         if not self._first_test:
             self._first_test = now
         if nodeid in self._open:  # another attempt of the same test
@@ -209,7 +212,7 @@ class Recorder:
         phases = self._open.pop(node_id, None)
         if phases is None:
             return
-        now = self._last_test = time.time()
+        now = self._last_test = _now()
         if phases.is_plain_pass:
             # Most tests: there is nothing to look at any closer.
             self._counts["passed"] = self._counts.get("passed", 0) + 1

@@ -11,7 +11,7 @@ import pytest
 
 from isolane.model.plan import Handover
 from isolane.pytest_plugin.engine import engine_of
-from isolane.pytest_plugin.exception_names import ExceptionNames
+from isolane.pytest_plugin.exception_names import exception_names
 from isolane.pytest_plugin.options import settings
 
 
@@ -22,7 +22,7 @@ def register_recorder(
 
     What only that process needs is loaded there alone: a worker's start would feel it.
     """
-    config.pluginmanager.register(ExceptionNames(), "isolane-exception-names")
+    config.pluginmanager.register(exception_names(config), "isolane-exception-names")
     if hasattr(config, "workerinput"):
         return
     from isolane.history.event_log import EventLogWriter

@@ -19,8 +19,11 @@ IN_WORKER = "PYTEST_XDIST_WORKER"
 """The variable that xdist sets in its workers: what runs there, or is started from there, is never split again."""
 
 
-FIXED_ORDER = ("--randomly-dont-reorganize", "--randomly-seed=1")
-"""What keeps pytest-randomly from ordering a run that is compared with others, and its seed the same."""
+FIXED_ORDER = {
+    "randomly": ("--randomly-dont-reorganize", "--randomly-seed=1"),
+    "random_order": ("--random-order-bucket=none",),
+}
+"""What keeps each plugin that orders tests from ordering a run that is compared with others, and its seed the same."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,21 @@ def apply_worker_choice(
         return Choice("in a worker")
     known = config.known_args_namespace
     has_xdist = hasattr(known, "numprocesses")
-    typed = _parsed(parser, [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *config.invocation_params.args])
-    typed_workers = getattr(typed, "numprocesses", None)
-    if typed_workers is None and (getattr(typed, "tx", None) or getattr(typed, "distload", False)):
-        typed_workers = "by --tx or -d"
+    configured = _workers_in(known)
+    if handover is not None:
+        # The plan decides, over PYTEST_ADDOPTS too: a serial run that has workers would compare nothing.
+        if _workers_in(_parsed(parser, list(config.invocation_params.args))) not in (None, handover.workers):
+            raise pytest.UsageError("isolane: workers are not for pytest to choose here: give -n before the --.")
+        typed_workers = None
+    else:
+        typed_workers = _workers_in(
+            _parsed(parser, [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *config.invocation_params.args])
+        )
     try:
         choice = choose_workers(
             typed=typed_workers,
             environment=os.environ.get(VARIABLE) if handover is None else str(handover.workers or 1),
-            configured=getattr(known, "numprocesses", None),
+            configured=configured,
             available=available_processors(),
         )
     except UsageError as error:
@@ -78,14 +87,24 @@ def apply_worker_choice(
     if workers and not _dist_given(known):
         added += ["--dist", DEFAULT_DIST]
         dist_reason = "default"
-    if (handover is not None or _orders(known)) and config.pluginmanager.hasplugin("randomly"):
-        added += [argument for argument in FIXED_ORDER if argument not in config.invocation_params.args]
+    if handover is not None or _orders(known):
+        for plugin, arguments in FIXED_ORDER.items():
+            if config.pluginmanager.hasplugin(plugin):
+                added += [argument for argument in arguments if argument not in config.invocation_params.args]
     if added:
         # Behind what the ini file says, before what was typed: the last one wins.
         place = max(0, len(args) - len(config.invocation_params.args))
         args[place:place] = added
         config.known_args_namespace = parser.parse_known_args(args, namespace=argparse.Namespace(**vars(config.option)))
     return Choice(choice.reason, dist_reason, tuple(added))
+
+
+def _workers_in(options: argparse.Namespace) -> int | str | None:
+    """Return what asks for workers in these options, or None."""
+    asked: int | str | None = getattr(options, "numprocesses", None)
+    if asked is None and (getattr(options, "tx", None) or getattr(options, "distload", False)):
+        return "by --tx or -d"
+    return asked
 
 
 def _orders(known: argparse.Namespace) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,10 +141,17 @@ def require_tests(execution: Execution) -> None:
             "Name them behind --, as you would for pytest.",
             exit_code=ExitCode.NO_TESTS,
         )
+    if record.header is None and code in (ExitCode.OK, ExitCode.FAILED):
+        raise IsolaneError(
+            "not-recorded",
+            "pytest ran without isolane's plugin, or was asked to run nothing.",
+            "Take -p no:isolane, or the like of --version, out of its arguments and addopts.",
+            exit_code=ExitCode.USAGE_ERROR,
+        )
     raise IsolaneError(
         "pytest-failed",
         f"pytest could not run the tests: {last_error(execution.output, code)}.",
-        f"Run it yourself: cd {execution.plan.project} && {' '.join(execution.command)}",
+        f"Run it yourself: cd {shlex.quote(str(execution.plan.project))} && {shlex.join(execution.command)}",
         exit_code=ExitCode(code) if code in (2, 3, 4) else ExitCode.INTERNAL_ERROR,
     )
 

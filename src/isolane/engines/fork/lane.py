@@ -21,6 +21,8 @@ from isolane.engines.fork.messages import Message, encode
 
 _ORDER = struct.Struct("<qqq")
 _ENOUGH = 1 << 18
+_process_id = os.getpid
+"""Bound here: a test may replace os.getpid for a whole module."""
 FINISH = -1
 ONE_TEST = -2
 TERMINAL = -3
@@ -154,7 +156,7 @@ class Lane:
         os.close(self.error)
         self._messages_in.setblocking(True)
         self._inbox_in.setblocking(False)
-        self._owner = os.getpid()
+        self._owner = _process_id()
         return self._out_in, self._error_in
 
     def leave_to_others(self) -> None:
@@ -169,7 +171,7 @@ class Lane:
 
     def send(self, message: Message) -> None:
         """Tell the controller. Raises :class:`ControllerGoneError`. A child that a test forked says nothing."""
-        if os.getpid() != self._owner:
+        if _process_id() != self._owner:
             return
         try:
             self._messages_in.sendall(encode(message))
@@ -178,7 +180,7 @@ class Lane:
 
     def end_strays(self) -> None:
         """End a child that a test forked and that came out of the test by an exception: it is no worker."""
-        if os.getpid() != self._owner:
+        if _process_id() != self._owner:
             os._exit(1)
 
     def poll(self) -> Order | None:
