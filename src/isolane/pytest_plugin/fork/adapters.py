@@ -12,6 +12,7 @@ import os
 import random
 import sys
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ class ControllerState:
 
 def enter_worker(config: pytest.Config, workerinput: dict[str, Any]) -> None:
     """Do what plugins would do at the start of a worker."""
-    atexit._clear()
+    _own_exit_handlers()
     _own_children()
     _own_file_locks()
     _show_frozen_objects()
@@ -132,6 +133,15 @@ def end_worker(measurement: WorkerMeasurement | None) -> None:
         atexit._run_exitfuncs()
     if measurement is not None:
         measurement.save(stop=True)
+
+
+def _own_exit_handlers() -> None:
+    """Leave the controller's exit handlers to the controller, and let tests register theirs."""
+    atexit._clear()
+    finalizers: Any = weakref.finalize
+    for one in list(finalizers._registry):
+        one.atexit = False
+    finalizers._registered_with_atexit = False  # else the next one would believe that the handler is there
 
 
 def _own_children() -> None:
