@@ -34,11 +34,13 @@ class Phases:
 
     @classmethod
     def of(cls, record: RunRecord) -> Phases:
+        """Return a run's."""
         phases = record.end.phases if record.end is not None else {}
         return cls(phases.get("start", 0.0), phases.get("collection", 0.0), phases.get("tests", 0.0))
 
     @property
     def seconds(self) -> float:
+        """Return all three together."""
         return self.start + self.collection + self.tests
 
     def __str__(self) -> str:

@@ -67,5 +67,5 @@ class AfterRun:
 
     def _say(self, line: str) -> None:
         terminal: pytest.TerminalReporter | None = self._config.pluginmanager.getplugin("terminalreporter")
-        if terminal is not None:
+        if terminal is not None and self._config.option.verbose >= 0:
             terminal.write_line(line)

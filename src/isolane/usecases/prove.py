@@ -135,6 +135,7 @@ class _Prover:
         broken = baseline.execution.broken
         if broken:
             return self._proof(baseline, [], (Verdict.INCONCLUSIVE, f"the serial run ended early: {broken}"))
+        workers, seeds = self._axes(baseline)
         again = self._run(second, replace(self._plan, label="serial"), baseline)
         flaky = [Flaky(node_id, (one, other)) for node_id, one, other in differences(baseline.outcomes, again)]
         if flaky and again.broken:
@@ -142,7 +143,6 @@ class _Prover:
             return self._proof(baseline, [], (Verdict.INCONCLUSIVE, why), flaky)
         if flaky:
             return self._proof(baseline, [], decide([], len(flaky)), flaky)
-        workers, seeds = self._axes(baseline)
         found: list[Difference] = []
         checker = Checker(self._workshop, self._observer, baseline.outcomes, baseline.added)
         for phase in later_phases(baseline.modules, workers, seeds):
