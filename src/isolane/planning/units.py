@@ -11,7 +11,7 @@ MODES = ("load", "loadscope", "loadfile", "loadgroup", "worksteal")
 """The values of ``--dist`` that are understood here; xdist knows ``each`` besides."""
 _CHUNKS_A_WORKER = 16
 _LARGEST_CHUNK = 64
-_SHORTEST_CHUNK_SECONDS = 0.02
+_SHORTEST_CHUNK_SECONDS = 0.005
 """A chunk that takes less costs more to hand out than it saves."""
 
 
