@@ -76,7 +76,9 @@ class Laboratory:
         )
         return xdist, fork
 
-    def pytest(self, folder: Path, engine: str, *arguments: str, plugins: str = "") -> Run:
+    def pytest(
+        self, folder: Path, engine: str, *arguments: str, plugins: str = "", environ: Mapping[str, str] | None = None
+    ) -> Run:
         """Run ``pytest -n 2``; a fork that was not possible is an error.
 
         plugins: the entry points' names of those that are loaded beside xdist's and isolane's; ``all``: every one.
@@ -87,24 +89,28 @@ class Laboratory:
             folder,
             *("-m", "pytest", *loaded, "-n2", f"--isolane-engine={asked}", "--junitxml=junit.xml", *arguments),
             autoload=plugins == "all",
+            environ=environ,
         )
         assert f"isolane: engine {engine}" in run.output, run.output
         assert "after all" not in run.output, run.output
         return run
 
-    def python_run(self, folder: Path, *arguments: str, autoload: bool = False) -> Run:
+    def python_run(
+        self, folder: Path, *arguments: str, autoload: bool = False, environ: Mapping[str, str] | None = None
+    ) -> Run:
         """Run the environment's interpreter in a suite's folder."""
         (folder / "junit.xml").unlink(missing_ok=True)
-        environ = {
+        variables = {
             "PYTHONPATH": python_path(self.overlay, str(folder)),
             "COLUMNS": "120",
             "ISOLANE_RECORD": "off",
+            **(environ or {}),
             **({} if autoload else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         }
         done = subprocess.run(
             [str(self.python), *arguments],
             cwd=folder,
-            env=clean_environ(environ),
+            env=clean_environ(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -143,6 +149,6 @@ def _outcomes(file: Path) -> dict[str, str]:
 
 def names_in(folder: Path) -> set[str]:
     """Return the files below a folder, but caches and pytest's own."""
-    left_out = ("__pycache__", ".pytest_cache", "junit.xml", ".isolane")
+    left_out = ("__pycache__", ".pytest_cache", "junit.xml", ".isolane", ".hypothesis")
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {os.fspath(path) for path in paths if not set(path.parts) & set(left_out)}
