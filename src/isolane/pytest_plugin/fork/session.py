@@ -328,7 +328,11 @@ class ForkSession:
             self._report_crash(node, crash, crash.test)
         if replaced:
             self._say(f"replacing crashed worker {crash.worker}")
-        elif self._limits.restarts is not None and self._controller.failed_workers > self._limits.restarts:
+        elif (
+            self._limits.restarts is not None
+            and self._controller.failed_workers > self._limits.restarts
+            and not self._summary  # said already: others may crash before they hear of it
+        ):
             self._summary = (
                 f"worker {crash.worker} crashed and worker restarting disabled"
                 if self._limits.restarts == 0
