@@ -3,8 +3,8 @@
     python bench/dispatch_simulation.py [--suites click,jinja2] [--workers 2,4,16,64,256] [--check]
 
 Durations are those of the newest run in each downstream suite's event logs (bench/fork_engine.py leaves some).
-isolane's order goes by what is expected: the very durations ("durations known": what the order itself is worth), those of the
-run before ("isolane": as it is), nothing ("first run"). isolane's units and order are the real ones
+isolane's order goes by what is expected: the very durations ("durations known": what the order itself is worth), those
+of the run before ("isolane": as it is), nothing ("first run"). isolane's units and order are the real ones
 (planning.units, planning.dispatch), given out as engines/fork/controller.py does; xdist's are handed out by its own
 schedulers. Nothing but tests takes time.
 

@@ -69,7 +69,8 @@ def environment(directory: Path) -> dict[str, str]:
     """Return this process's, without what belongs to its own pytest, and with bytecode kept."""
     left_out = ("PYTEST_", "ISOLANE_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    return {**kept, "PYTHONPATH": str(directory)}
+    # A run removes old temporary directories, be they another's of thousands of files.
+    return {**kept, "PYTHONPATH": str(directory), "PYTEST_DEBUG_TEMPROOT": str(directory)}
 
 
 def processor(directory: Path, *words: str) -> tuple[float, float]:

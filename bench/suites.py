@@ -91,11 +91,19 @@ def run(prepared: Prepared, way: Way, *more: str) -> Finished:
     environment = clean_environ({**prepared.suite.environment, **dict(way.environment)})
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["COLUMNS"] = "200"
+    environment["PYTEST_DEBUG_TEMPROOT"] = str(_temporary_root())
     if way.overlay is not None:
         environment["PYTHONPATH"] = python_path(way.overlay, None)
     without = () if way.name == "recorded" or way.name.startswith("fork") else ("-p", "no:isolane")  # if it is there
     words = (*without, *way.words, "-q", *more, *prepared.suite.arguments)
     return run_tree((prepared.python, "-m", "pytest", *words), prepared.source, environment)
+
+
+def _temporary_root() -> Path:
+    """Return a place for pytest's temporary directories: each run removes old ones, be they another's of thousands."""
+    directory = cache_folder() / "temporary"
+    directory.mkdir(exist_ok=True)
+    return directory
 
 
 def tests_of(finished: Finished) -> int:
