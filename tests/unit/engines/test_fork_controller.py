@@ -169,6 +169,7 @@ def test_what_waits_behind_a_long_test_is_taken_by_whoever_has_nothing_left(tmp_
     assert [test for worker, test in heard.finished if worker == slow] == [0]
 
 
+@pytest.mark.req("S3.1")
 def test_a_crash_costs_the_running_test_and_the_rest_of_its_unit_goes_on_elsewhere():
     units = units_of(4, 4)
 
@@ -275,7 +276,7 @@ def test_a_test_can_be_queued_once_more():
 
 
 @pytest.mark.parametrize("deaf", [False, True], ids=["workers that tear down", "workers that do not hear"])
-def test_whatever_interrupts_the_loop_no_worker_is_left_and_that_within_two_seconds(deaf):
+def test_whatever_interrupts_the_loop_no_worker_is_left_and_that_soon(deaf):
     heard = Heard()
 
     def hangs(lane: Lane, test: int) -> None:
@@ -295,7 +296,7 @@ def test_whatever_interrupts_the_loop_no_worker_is_left_and_that_within_two_seco
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 3.0  # 1.5 s for who does not hear it, and a busy machine
     assert_nothing_is_left(heard)
     assert set(heard.workers.values()) == ({"there"} if deaf else {"stopped"})
     assert heard.crashes == []
