@@ -179,7 +179,7 @@ def test_ctrl_c_ends_all_within_two_seconds_and_nothing_is_left(project, tmp_pat
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=20)
         took = time.monotonic() - began
-    # Who does not hear it is killed after 1.5 s; what comes on top is the summary, on a machine with other things to do.
+    # Who does not hear it is killed after 1.5 s; then comes the summary, on a machine with other things to do.
     assert took < (3.0 if deaf else 2.0)
     assert process.returncode == 2, out + err
     assert "KeyboardInterrupt" in out
