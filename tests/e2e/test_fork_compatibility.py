@@ -71,6 +71,21 @@ STOPPED_BETWEEN_UNITS = {
     """,
     "test_c.py": "def test_never_starts(): pass\n",
 }
+BOTH_CRASH = """
+    import os, time
+    from pathlib import Path
+
+    def meet_and_crash(mine, other):
+        Path(mine).touch()
+        deadline = time.monotonic() + 30
+        while not Path(other).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os._exit(3)
+
+    def test_1(): meet_and_crash("1", "2")
+    def test_2(): meet_and_crash("2", "1")
+    def test_3(): pass
+"""
 LOCKED = """
     from filelock import FileLock, SoftFileLock
 
@@ -118,6 +133,15 @@ def test_what_is_said_of_a_crash_stands_on_lines_of_its_own(project):
     assert "[gw0] node down: exited with code 1" in ended.out.splitlines()
     assert "replacing crashed worker gw0" in ended.out.splitlines()
     assert "1 failed, 2 passed" in ended.out
+
+
+def test_that_no_more_workers_are_started_is_said_once_and_in_the_summary(project):
+    ended = project.write({"test_a.py": BOTH_CRASH}).pytest(*LOAD, "--max-worker-restart=0")
+
+    assert ended.code == 1, ended.text
+    assert "2 failed in" in ended.out
+    first, last = lines_with(ended.out, "worker restarting disabled")
+    assert last.strip("= ") == f"isolane: {first}"
 
 
 def test_each_worker_has_some_of_the_work_where_there_is_enough(project):
