@@ -10,25 +10,21 @@ import marshal
 import pickle
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 _HEADER = struct.Struct("<IB")
 _PLAIN, _OBJECTS = 0, 1
 _DEEPEST = 20
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(NamedTuple):
     """A test is about to run. location: as ``Item.location``."""
 
     test: int
     location: tuple[str, int | None, str]
 
 
-@dataclass(frozen=True)
-class Reported:
+class Reported(NamedTuple):
     """A phase of a test has a report.
 
     values: the report's own attributes where it is pytest's plain :class:`TestReport`, else what
@@ -41,28 +37,24 @@ class Reported:
     keywords: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True)
-class SubtestsFailed:
+class SubtestsFailed(NamedTuple):
     """A test that is about to be reported has failed subtests."""
 
     test: int
-    count: int
+    failures: int
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(NamedTuple):
     """A test's protocol is over, teardown included."""
 
     test: int
 
 
-@dataclass(frozen=True)
-class WantsWork:
+class WantsWork(NamedTuple):
     """The worker has come to the end of what it was given, and waits."""
 
 
-@dataclass(frozen=True)
-class Warned:
+class Warned(NamedTuple):
     """A warning was recorded; as ``pytest_warning_recorded``."""
 
     message: Mapping[str, Any]
@@ -71,50 +63,43 @@ class Warned:
     location: tuple[str, int, str] | None
 
 
-@dataclass(frozen=True)
-class SuiteProperties:
+class SuiteProperties(NamedTuple):
     """``record_testsuite_property`` was called; name and value of each."""
 
     properties: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class StopAsked:
+class StopAsked(NamedTuple):
     """A test, or a plugin, set ``session.shouldstop`` or ``session.shouldfail``."""
 
     reason: str
     failing: bool
 
 
-@dataclass(frozen=True)
-class ExitAsked:
+class ExitAsked(NamedTuple):
     """A test called ``pytest.exit``."""
 
     reason: str
     returncode: int | None
 
 
-@dataclass(frozen=True)
-class Interrupted:
+class Interrupted(NamedTuple):
     """A test was ended by ``KeyboardInterrupt``; the worker tears down."""
 
 
-@dataclass(frozen=True)
-class Broken:
+class Broken(NamedTuple):
     """pytest, or a plugin, failed outside any test."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class WantsTerminal:
+class WantsTerminal(NamedTuple):
     """A debugger wants the terminal to itself (True), or has done with it."""
 
     wanted: bool
 
 
-@dataclass(frozen=True)
-class Goodbye:
+class Goodbye(NamedTuple):
     """The worker has torn everything down and is about to end. output: ``config.workeroutput``."""
 
     output: Mapping[str, Any]
@@ -152,15 +137,7 @@ _CLASSES: tuple[type[Any], ...] = (
 )
 
 
-def _values_of(cls: type[Any]) -> Any:
-    names = [item.name for item in fields(cls)]
-    if len(names) > 1:
-        return attrgetter(*names)
-    one = names[0] if names else None
-    return lambda message: (getattr(message, one),) if one else ()
-
-
-_CODES = {cls: (code, _values_of(cls)) for code, cls in enumerate(_CLASSES)}
+_CODES = {cls: code for code, cls in enumerate(_CLASSES)}
 
 
 def encode(message: Message) -> bytes:
@@ -170,8 +147,7 @@ def encode(message: Message) -> bytes:
     interpreter. Where there are other objects in them (a user property may be anything), they are pickled, with
     their texts beside them for a controller that cannot load them.
     """
-    code, values = _CODES[type(message)]
-    content = (code, *values(message))
+    content = (_CODES[type(message)], *message)
     try:
         body = marshal.dumps(content)
         kind = _PLAIN

@@ -220,7 +220,7 @@ class ForkSession:
                 }
             )
         elif isinstance(message, SubtestsFailed):
-            failed_subtests(self.config)[subtests_key(self.session.items[message.test])] = message.count
+            failed_subtests(self.config)[subtests_key(self.session.items[message.test])] = message.failures
         elif isinstance(message, SuiteProperties):
             add_suite_properties(self.config, message.properties)
         elif isinstance(message, StopAsked):
