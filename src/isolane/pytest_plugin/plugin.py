@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -127,10 +128,14 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
-def pytest_xdist_auto_num_workers() -> int | None:
-    """``-n auto``: the processors this process may use; xdist's own variable goes first."""
-    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
-        return None
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """``-n auto``: the processors this process may use; others' hooks and xdist's own variable go first."""
+    manager = config.pluginmanager
+    ours_and_xdists = {manager.getplugin("xdist"), sys.modules[__name__]}
+    others = manager.subset_hook_caller("pytest_xdist_auto_num_workers", remove_plugins=ours_and_xdists)
+    answer: int | None = others(config=config)
+    if answer is not None or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return answer
     from isolane.coordination.processors import available_processors
 
     return available_processors()
