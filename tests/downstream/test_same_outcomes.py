@@ -11,6 +11,7 @@ import importlib.metadata
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,8 @@ from downstream_preparation import Prepared, cache_folder, clean_environ, prepar
 from downstream_suites import Suite, read_manifest
 
 from isolane.engines.overlay import make_overlay, python_path
-from isolane.history.event_log import FILE_NAME, read_events
-from isolane.history.runs import run_names, runs_directory
+from isolane.history.runs import summaries
 from isolane.model.outcome import Outcome
-from isolane.model.record import RunRecord
 from isolane.planning.compare import compare
 from isolane.planning.units import MODES
 
@@ -62,9 +61,9 @@ class Experiment:
             "PYTEST_DEBUG_TEMPROOT": str(self.temporary),  # in the common one a run has others' directories to remove
         }
         seeded = (f"--randomly-seed={SEED}",) if self.randomly else ()
-        before = set(run_names(self.prepared.source))
+        mark = f"no:{uuid.uuid4()}"  # by which the run is told from others in the same place
         done = subprocess.run(
-            [self.prepared.python, "-m", "pytest", "-q", *words, *seeded, *suite.arguments],
+            [self.prepared.python, "-m", "pytest", "-q", "-p", mark, *words, *seeded, *suite.arguments],
             cwd=self.prepared.source,
             env=clean_environ(variables),
             stdin=subprocess.DEVNULL,
@@ -73,10 +72,9 @@ class Experiment:
             text=True,
             check=False,
         )
-        new = [name for name in run_names(self.prepared.source) if name not in before]
         assert done.returncode in (0, 1), done.stdout
-        assert len(new) == 1, f"{new}\n{done.stdout}"
-        record = RunRecord.of(read_events(runs_directory(self.prepared.source) / new[0] / FILE_NAME))
+        (run,) = (one for one in summaries(self.prepared.source) if mark in one.header.argv)
+        record = run.record()
         assert record.header is not None
         asked = [word.partition("=")[2] for word in words if word.startswith("--isolane-engine=")]
         assert [record.header.engine] == (asked or ["serial"])
