@@ -69,7 +69,8 @@ SUITE = {
     """,
     ".coveragerc": "[run]\nbranch = true\n",
 }
-COVERAGE = ("--cov=lane", "--cov=.", "--cov-report=term-missing", "--cov-context=test")
+COVERAGE = ("--cov=lane", "--cov=.", "--cov-report=term-missing")
+BY_TEST = "--cov-context=test"
 
 
 def measured(project) -> dict[str, tuple[list[int], list[tuple[int, int]]]]:
@@ -95,11 +96,11 @@ def table(out: str) -> list[str]:
 @pytest.mark.req("R1.1", "R3.1")
 def test_lines_branches_contexts_and_the_report_are_those_of_a_serial_run(project):
     project.write(SUITE)
-    serial = project.pytest("-n", "0", *COVERAGE)
+    serial = project.pytest("-n", "0", *COVERAGE, BY_TEST)
     expected, expected_contexts = measured(project), contexts(project)
     assert serial.code == 0, serial.text
     for arguments, fail_under in (((*TWO, "--dist", "loadfile"), 50), (LOAD, 99)):
-        ended = project.pytest(*arguments, *COVERAGE, f"--cov-fail-under={fail_under}", "--cov-report=xml")
+        ended = project.pytest(*arguments, *COVERAGE, BY_TEST, f"--cov-fail-under={fail_under}", "--cov-report=xml")
         assert ended.code == (0 if fail_under == 50 else 1), ended.text
         assert ("Required test coverage of 99% not reached" in ended.out) == (fail_under == 99)
         assert measured(project) == expected
@@ -111,12 +112,13 @@ def test_lines_branches_contexts_and_the_report_are_those_of_a_serial_run(projec
 
 
 @pytest.mark.req("R3.1")
-def test_a_killed_worker_loses_what_its_last_test_ran_and_nothing_else(project):
+@pytest.mark.parametrize("more", [(), (BY_TEST,)], ids=["plain", "by test"])
+def test_a_killed_worker_loses_what_its_last_test_ran_and_nothing_else(project, more):
     project.write(SUITE)
-    serial = project.pytest("-n", "0", *COVERAGE)
+    serial = project.pytest("-n", "0", *COVERAGE, *more)
     assert serial.code == 0
     expected = measured(project)
-    ended = project.pytest(*TWO, "--dist", "loadfile", *COVERAGE, DIES="yes")
+    ended = project.pytest(*TWO, "--dist", "loadfile", *COVERAGE, *more, DIES="yes")
     assert ended.code == 1
     assert [name for name, test in finished(project.path).items() if test.category is Category.CRASHED] == ["test_dies"]
     found = measured(project)
