@@ -129,7 +129,7 @@ def test_parallel_takes_at_most_one_and_a_half_times_as_long_as_serial(project: 
 @pytest.mark.slow
 @pytest.mark.req("NFR-1")
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 4, reason="needs four processors")
-@pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="needs the machine to itself: run it serially")
+@pytest.mark.skipif("'PYTEST_XDIST_WORKER' in os.environ", reason="needs the machine to itself: run it serially")
 def test_on_four_processors_parallel_is_at_least_twice_as_fast(project: Any) -> None:
     busy = BUSY.format(rounds=rounds_that_take(0.8))
     project.write({f"test_busy_{number}.py": busy for number in range(8)})
