@@ -82,7 +82,9 @@ SUITE = {
                     with self.subTest(number=number):
                         self.assertNotEqual(number, 1)
 
-        def test_subtests(subtests):
+        @pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest 9 brought them")
+        def test_subtests(request):
+            subtests = request.getfixturevalue("subtests")
             for number in range(3):
                 with subtests.test(msg="lane", number=number):
                     assert number != 2
@@ -138,7 +140,7 @@ def test_a_forked_run_says_of_every_test_what_a_serial_run_says(project):
 
     counts = [re.findall(r"\d+ [a-z]+", lines_with(out.out, " failed, ")[-1]) for out in (serial, forked)]
     assert counts[0] == counts[1]
-    assert "14 passed" in counts[0]
+    assert {"1 xpassed", "3 warnings", "2 errors"} < set(counts[0])
 
     for title in ("FAILURES", "ERRORS"):
         texts = [blocks(section(out.out, title)) for out in (serial, forked)]
