@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from fork_runs import FORK, LOAD, TWO, finished, started
@@ -79,8 +80,10 @@ def test_a_start_is_told_before_and_a_report_right_after_and_nothing_at_the_end_
             seen.append(line)
             if "test_before" in line and "PASSED" in line:
                 break
-        with (project.path / "pipe").open("w") as pipe:  # opens as soon as the test reads: its start is on record
-            assert started(project.path) == ["test_before", "test_waits"]
+        with (project.path / "pipe").open("w") as pipe:  # opens as soon as the test reads, and holds it there
+            deadline = time.monotonic() + 10
+            while started(project.path) != ["test_before", "test_waits"]:
+                assert time.monotonic() < deadline, started(project.path)
             assert list(finished(project.path)) == ["test_before"]
             pipe.write("go on")
         seen += process.stdout
