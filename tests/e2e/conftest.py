@@ -64,8 +64,9 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A shell that started the suite in the background made it ignore Ctrl-C, and children inherit that.
-            **{"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **more},
+            # Who started the suite (a shell, in the background; nohup) may have made it ignore these, and children
+            # inherit that.
+            **{"preexec_fn": hear_signals, **more},
         )
 
     def _run(self, words: tuple[str, ...], env: Mapping[str, str]) -> Ended:
@@ -84,6 +85,12 @@ class Project:
 
     def runs(self) -> list[RunSummary]:
         return summaries(self.path)
+
+
+def hear_signals() -> None:
+    """Let a new process be interrupted, and end when its terminal does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def clean_environment() -> dict[str, str]:

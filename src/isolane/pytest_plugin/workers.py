@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -69,6 +69,8 @@ def apply_worker_choice(
         )
     except UsageError as error:
         raise pytest.UsageError(f"isolane: {error}") from None
+    if handover is not None:
+        choice = replace(choice, reason="planned by isolane")
     added: list[str] = []
     if choice.count is not None:
         if not has_xdist:

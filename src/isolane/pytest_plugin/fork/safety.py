@@ -22,8 +22,8 @@ _READS_FOR_OTHERS = frozenset(
     function.__code__.co_filename for function in (os.getenv, type(os.environ).__getitem__, Mapping.get)
 )
 """Files through whose functions the environment is read."""
-_EARLY_HOOKS = ("pytest_configure", "pytest_sessionstart")
-_CONFTEST_HOOKS = (*_EARLY_HOOKS, "pytest_sessionfinish", "pytest_unconfigure")
+_SESSION_HOOKS = ("pytest_configure", "pytest_sessionstart", "pytest_sessionfinish", "pytest_unconfigure")
+"""Hooks that xdist has called in every worker, and that a forked run calls once."""
 
 
 def obstacle_of_platform() -> str | None:
@@ -53,16 +53,13 @@ def obstacle_of_options(config: pytest.Config) -> str | None:
 
 
 def obstacle_of_plugins(config: pytest.Config) -> str | None:
-    """Return which plugin or conftest needs to know its worker before there is one.
+    """Return which plugin or conftest needs to know its worker where there is none: before the tests, or after.
 
     Asking whether this is a worker (``hasattr(config, "workerinput")``) is not needing to know which.
     """
-    for hook_name in _CONFTEST_HOOKS:
+    for hook_name in _SESSION_HOOKS:
         for implementation in getattr(config.hook, hook_name).get_hookimpls():
-            is_conftest = _is_conftest(implementation.plugin)
-            if hook_name not in _EARLY_HOOKS and not is_conftest:
-                continue
-            if not is_conftest and _is_known(implementation):
+            if _is_known(implementation):
                 continue
             code = getattr(_innermost(implementation.function), "__code__", None)
             if code is not None and _needs_identity(code):
