@@ -25,9 +25,11 @@ def lab(age: str, tmp_path: Path) -> Laboratory:
 
 @pytest.fixture(scope="module")
 def many(age: str, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """One suite for seven plugins, with all that are installed loaded: over xdist's workers, and over forked ones."""
+    """One suite for seven plugins, all found by their entry points: over workers of xdist, and over forked ones."""
     options = ("--randomly-seed=7", "--dist=load", "-rR", "--hypothesis-show-statistics")
-    return laboratory(age, tmp_path_factory.mktemp("many")).both(MANY, *options, "-pno:django", plugins="all")
+    return laboratory(age, tmp_path_factory.mktemp("many")).both(
+        MANY, *options, "-pno:django", "-pno:syrupy", plugins="all"
+    )
 
 
 def test_many_plugins_at_once(many: Runs) -> None:

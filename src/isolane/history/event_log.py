@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from isolane.model.errors import RecordError
-from isolane.model.events import GAVE_UP, Event, RunFinished, RunStarted, decode, encode
+from isolane.model.events import GAVE_UP, CollectionFinished, Event, RunFinished, RunStarted, decode, encode
 
 FILE_NAME = "events.jsonl"
 _TAIL_BYTES = 65536
+_HEAD_LINES = 3
+"""A header, the collection, and the header of the engine that took over."""
 _BLOCK_BYTES = 4096
 _REMEDY = "Free the disk or make the directory writable."
 
@@ -158,6 +160,23 @@ def read_events(path: Path) -> Iterator[Event]:
     yield from EventLogReader(path).read()
 
 
+def _header_of(lines: Sequence[bytes], where: str) -> RunStarted | None:
+    """Return the last header at the beginning of a log: there are two where another engine had to take over."""
+    header: RunStarted | None = None
+    for line in lines:
+        try:
+            event = decode(line.decode("utf-8", "replace"), where)
+        except RecordError as error:
+            if error.slug == "newer-format":
+                raise
+            break
+        if isinstance(event, RunStarted):
+            header = event
+        elif header is None or not isinstance(event, CollectionFinished):
+            break
+    return header
+
+
 def read_ends(path: Path) -> tuple[RunStarted, RunFinished | None] | None:
     """Return a log's header and its last event where that ends the run, without reading what is between.
 
@@ -167,19 +186,14 @@ def read_ends(path: Path) -> tuple[RunStarted, RunFinished | None] | None:
         return None
     try:
         with path.open("rb") as file:
-            first = file.readline()
+            head = [file.readline() for _ in range(_HEAD_LINES)]
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL_BYTES))
             last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
     except OSError:
         return None
-    try:
-        header = decode(first.decode("utf-8", "replace"), str(path))
-    except RecordError as error:
-        if error.slug == "newer-format":
-            raise
-        return None
-    if not isinstance(header, RunStarted):
+    header = _header_of(head, str(path))
+    if header is None:
         return None
     try:
         end = decode(last.decode("utf-8", "replace"), str(path))

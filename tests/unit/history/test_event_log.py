@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -389,3 +390,9 @@ def test_a_device_that_would_never_end_is_no_log(path: Path) -> None:
 
     assert read_ends(path) is None
     assert EventLogReader(path).read() == []
+
+
+def test_of_two_headers_the_engine_that_took_over_is_the_runs(path: Path) -> None:
+    forked, over_xdist = replace(HEADER, engine="fork"), replace(HEADER, engine="xdist")
+    write(path, forked, CollectionFinished(1.0, ("a::x",)), over_xdist, passed("a::x"), END)
+    assert read_ends(path) == (over_xdist, END)

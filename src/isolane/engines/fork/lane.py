@@ -98,6 +98,7 @@ class Lane:
         self.captured = (self._files[0].fileno(), self._files[1].fileno())
         self.crash_text = self._files[2].fileno()
         self._owner = -1
+        self._unsent = b""
 
     # -- the controller's side
 
@@ -169,14 +170,21 @@ class Lane:
         for file in self._files:
             file.close()
 
-    def send(self, message: Message) -> None:
-        """Tell the controller. Raises :class:`ControllerGoneError`. A child that a test forked says nothing."""
-        if _process_id() != self._owner:
+    def send(self, message: Message, *, at_once: bool = True) -> None:
+        """Tell the controller. Raises :class:`ControllerGoneError`. A child that a test forked says nothing.
+
+        at_once: False for what may go along with the next message, since that follows within microseconds: each
+        message on its own wakes the controller.
+        """
+        if os.getpid() != self._owner:
             return
-        try:
-            self._messages_in.sendall(encode(message))
-        except OSError as error:
-            raise ControllerGoneError(str(error)) from error
+        self._unsent += encode(message)
+        if at_once:
+            data, self._unsent = self._unsent, b""
+            try:
+                self._messages_in.sendall(data)
+            except OSError as error:
+                raise ControllerGoneError(str(error)) from error
 
     def end_strays(self) -> None:
         """End a child that a test forked and that came out of the test by an exception: it is no worker."""

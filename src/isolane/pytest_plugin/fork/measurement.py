@@ -89,7 +89,9 @@ class Measurement:
 
     def enter(self, worker: str) -> WorkerMeasurement:
         """Give the worker its own data file; nothing of the controller's is written by it."""
-        current = type(self._coverage).current() or self._coverage
+        # coverage's own patch of fork stops what was measuring; it starts another, or from 7.11 to 7.16 it may not.
+        started = type(self._coverage).current()
+        current = started or self._coverage
         for coverage in {id(one): one for one in (*self._started, current)}.values():
             coverage._data._suffix = f"{self._suffix}.{worker}"
             coverage._data._choose_filename()
@@ -97,8 +99,10 @@ class Measurement:
         cov = self._config.pluginmanager.getplugin("_cov")
         controller = getattr(cov, "cov_controller", None)
         if controller is not None:
-            controller.cov = current  # coverage's own patch of fork has started another
+            controller.cov = current
             controller.started = True  # pytest-cov's contexts are switched in workers only
+        if started is None:
+            current.start()
         notes = self._notes[worker]
         switched = self._config.pluginmanager.hasplugin("_cov_contexts") or current.get_option("run:dynamic_context")
         return WorkerMeasurement(current, None if switched else notes.fileno())

@@ -199,7 +199,7 @@ class Worker:
             self._measurement.test_over()
         if self._suite_properties >= 0:
             self._tell_suite_properties()
-        self._lane.send(Finished(test))
+        self._lane.send(Finished(test), at_once=False)
 
     def _next(self, announced: pytest.Item | None) -> pytest.Item | None:
         """Return the test that comes next, for whose sake fixtures are kept; None where all are torn down."""
@@ -240,12 +240,13 @@ class Worker:
     # -- telling
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Send a report as it happens."""
+        """Send a report as it happens; the last one of a test goes with what follows it, the next test's start."""
         if self._failed_subtests and report.when == "call":
             failed = self._failed_subtests.get(subtests_key(self.session.items[self._test]))
             if failed:
                 self._lane.send(SubtestsFailed(self._test, failed))
-        self._lane.send(self._writer.reported(self._test, self.session.items[self._test], report))
+        message = self._writer.reported(self._test, self.session.items[self._test], report)
+        self._lane.send(message, at_once=report.when != "teardown")
 
     def pytest_warning_recorded(
         self, warning_message: warnings.WarningMessage, when: str, nodeid: str, location: tuple[str, int, str] | None
