@@ -89,7 +89,7 @@ class Measurement:
 
     def enter(self, worker: str) -> WorkerMeasurement:
         """Give the worker its own data file; nothing of the controller's is written by it."""
-        # coverage's own patch of fork stops what was measuring; it starts another, or from 7.11 to 7.16 it may not.
+        # coverage's own patch of fork stops what was measuring; it starts another, but 7.16 only with patch=subprocess.
         started = type(self._coverage).current()
         current = started or self._coverage
         for coverage in {id(one): one for one in (*self._started, current)}.values():
