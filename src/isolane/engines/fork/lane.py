@@ -176,7 +176,7 @@ class Lane:
         at_once: False for what may go along with the next message, since that follows within microseconds: each
         message on its own wakes the controller.
         """
-        if os.getpid() != self._owner:
+        if _process_id() != self._owner:
             return
         self._unsent += encode(message)
         if at_once:
