@@ -73,7 +73,7 @@ def fork(workers: int, dist: str = "") -> Way:
     """isolane's fork engine. dist: empty for what a person gets who types ``-n`` alone, which is loadscope."""
     words = ("-n", str(workers), *(("--dist", dist) if dist else ()))
     name = f"fork {dist}".strip()
-    return Way(name, words, isolane_overlay(), (("ISOLANE_ENGINE", "fork"), ("ISOLANE_KEEP_RUNS", "10")))
+    return Way(name, words, isolane_overlay(), (("ISOLANE_ENGINE", "auto"), ("ISOLANE_KEEP_RUNS", "10")))
 
 
 def xdist(workers: int, dist: str) -> Way:

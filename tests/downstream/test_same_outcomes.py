@@ -35,6 +35,10 @@ QUICKLY = {
     "click": ("load",),
 }
 """The modes in which the quick suites run with every commit."""
+ASKED = {"fork": "auto", "xdist": "xdist"}
+"""What is asked for to get an engine."""
+NOT_FORKED = {"sqlalchemy": "its conftest asks for its worker in pytest_configure"}
+"""Suites that go to xdist unless they are told otherwise, and why."""
 LONGEST_SECONDS = 2 * 3600
 TRIES = 3
 """How often xdist may try: it gives a run up whose workers do not collect the same, as at the turn of a second."""
@@ -48,7 +52,7 @@ class Experiment:
     randomly: Path | None
     temporary: Path
 
-    def outcomes(self, *words: str) -> Mapping[str, Outcome]:
+    def outcomes(self, engine: str = "serial", *words: str) -> Mapping[str, Outcome]:
         """Run the suite and return each test's outcome, by its event log."""
         suite = self.prepared.suite
         overlay = make_overlay(cache_folder() / "isolane", with_xdist=False)
@@ -76,14 +80,13 @@ class Experiment:
         (run,) = (one for one in summaries(self.prepared.source) if mark in one.header.argv)
         record = run.record()
         assert record.header is not None
-        asked = [word.partition("=")[2] for word in words if word.startswith("--isolane-engine=")]
-        assert [record.header.engine] == (asked or ["serial"])
+        assert record.header.engine == engine
         return {} if record.collection_failures else record.outcomes
 
     def over_workers(self, engine: str, dist: str) -> Mapping[str, Outcome]:
         """Run the suite with two workers; nothing where xdist's workers never collected the same."""
         for _ in range(TRIES):
-            found = self.outcomes("-n2", f"--isolane-engine={engine}", f"--dist={dist}")
+            found = self.outcomes(engine, "-n2", f"--isolane-engine={ASKED[engine]}", f"--dist={dist}")
             if found:
                 return found
         collects_anew = any("serial" in known.phases for known in self.prepared.suite.differences)
@@ -152,4 +155,14 @@ def test_forked_workers_bring_them_under_randomly_too(suite: Suite, tmp_path: Pa
 @pytest.mark.parametrize("randomly", [False, True], ids=["as collected", f"randomly seed {SEED}"])
 @pytest.mark.parametrize("suite", [parameter(name) for name in SUITES])
 def test_every_mode_of_both_engines_brings_them(suite: Suite, randomly: bool, tmp_path: Path) -> None:
-    check(suite, tmp_path, with_randomly(tmp_path) if randomly else None, ["fork", "xdist"], MODES)
+    engines = ["xdist"] if suite.name in NOT_FORKED else ["fork", "xdist"]
+    check(suite, tmp_path, with_randomly(tmp_path) if randomly else None, engines, MODES)
+
+
+@pytest.mark.downstream
+@pytest.mark.slow
+@pytest.mark.timeout(LONGEST_SECONDS)
+@pytest.mark.parametrize("suite", [parameter(name) for name in NOT_FORKED])
+def test_a_suite_that_cannot_be_forked_goes_to_xdist_by_itself(suite: Suite, tmp_path: Path) -> None:
+    experiment = Experiment(prepare(suite, cache_folder()), None, tmp_path)
+    assert len(experiment.outcomes("xdist", "-n2", "--isolane-engine=auto")) == suite.tests
