@@ -155,3 +155,14 @@ def test_pytest_cov_sees_a_distributed_run(project):
     assert ended.code == 0
     assert "lane.py       2      0   100%" in ended.out
     assert not list(project.path.glob(".coverage.*"))
+
+
+@pytest.mark.parametrize("words", [("-n", "0"), ("-n", "2"), ("-n", "2", "--isolane-engine=xdist")], ids=" ".join)
+def test_a_conftest_above_the_suite_is_none_of_its_own(project, words):
+    """pytest stops looking at rootdir; arguments that are put in must not make it go on."""
+    project.write(SUITE)
+    (project.path / "pytest.ini").write_text("[pytest]\n")
+    above = project.path.parent / "conftest.py"
+    above.write_text("raise AssertionError('this is another project')\n")
+    ended = project.pytest(*words)
+    assert ended.code == 0, ended.text

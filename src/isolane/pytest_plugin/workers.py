@@ -97,7 +97,11 @@ def apply_worker_choice(
         # Behind what the ini file says, before what was typed: the last one wins.
         place = max(0, len(args) - len(config.invocation_params.args))
         args[place:place] = added
-        config.known_args_namespace = parser.parse_known_args(args, namespace=argparse.Namespace(**vars(config.option)))
+        parsed = parser.parse_known_args(args, namespace=argparse.Namespace(**vars(config.option)))
+        if parsed.confcutdir is None:
+            # What pytest has worked out since it parsed them: without it, conftests above rootdir would be taken in.
+            parsed.confcutdir = known.confcutdir
+        config.known_args_namespace = parsed
     return Choice(choice.reason, dist_reason, tuple(added))
 
 
