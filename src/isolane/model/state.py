@@ -1,11 +1,23 @@
-"""The state of a process in plain data: what changed, of which kind, from what to what."""
+"""The state of a process in plain data: what changed, of which kind, from what to what, and how bad that is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 Plain = str | int | bool | tuple[str, ...] | None
 """What a change is told with: never the live objects, so that nobody keeps a test's objects alive by reporting."""
+
+
+class Level(str, Enum):
+    """How bad it is for the next test that a change stays; anything but harmless makes a process dirty."""
+
+    HARMLESS = "harmless"
+    """Cannot change what a test sees, or is meant to happen once a process: a lazily imported standard module."""
+    SUSPECT = "suspect"
+    """May change it: a module global, a filled cache, a thread that goes on."""
+    DANGEROUS = "dangerous"
+    """Does change what other code sees: an environment variable, the working directory, a replaced function."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,7 @@ class Change:
     name: str
     before: Plain
     after: Plain
+    level: Level = Level.DANGEROUS
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.before!r} → {self.after!r}"
