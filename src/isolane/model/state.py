@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 Plain = str | int | bool | tuple[str, ...] | None
 """What a change is told with: never the live objects, so that nobody keeps a test's objects alive by reporting."""
@@ -36,3 +38,26 @@ class Change:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.before!r} → {self.after!r}"
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A change that outlived whoever made it. owner: a test's node id, or ``fixture NAME of NODE``, or a module."""
+
+    owner: str
+    change: Change
+
+    def to_plain(self) -> list[Plain]:
+        """Return what :meth:`from_plain` takes, in types that JSON has."""
+        change = self.change
+        return [self.owner, change.kind, change.name, change.before, change.after, change.level.value]
+
+    @classmethod
+    def from_plain(cls, values: Sequence[Any]) -> Leak:
+        """Return the leak that :meth:`to_plain` told of."""
+        owner, kind, name, before, after, level = values
+        before, after = (tuple(one) if isinstance(one, list) else one for one in (before, after))
+        return cls(owner, Change(kind, name, before, after, Level(level)))
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {self.change} ({self.change.level.value})"

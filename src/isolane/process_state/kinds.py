@@ -29,6 +29,14 @@ KINDS: Mapping[str, Callable[[], Kind[Any]]] = {
 }
 """What makes a kind, by its name. Adding a kind is adding a file, and its line here."""
 
+DEAR = ("module_globals",)
+"""Those that take longer to look at than a quick test runs."""
+
+
+def watched(*, without: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the kinds that are looked at after a test, by name."""
+    return tuple(name for name in KINDS if name not in without)
+
 
 def check_names(names: Sequence[str]) -> None:
     """Raise :class:`UsageError` for a name that is no kind's."""

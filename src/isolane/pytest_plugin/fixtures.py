@@ -40,6 +40,12 @@ def add_isolation_options(parser: pytest.Parser) -> None:
         "fixture cache_clearing, and after every test under isolane.pytest_plugin.isolation.",
     )
     parser.addini(
+        "isolane_known_leaks",
+        type="linelist",
+        default=[],
+        help="What tests may leave behind, as KIND:NAME with wildcards, such as env:APP_*; one a line.",
+    )
+    parser.addini(
         "isolane_restore",
         type="args",
         default=None,
@@ -59,6 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "isolane_keep(KIND, ...): let these kinds of process state (all, without arguments) stay as this test "
         "leaves them",
+    )
+    config.addinivalue_line(
+        "markers",
+        "isolane_leak('KIND:NAME', ..., reason=None): this test is known to leave that behind; wildcards as in a shell",
     )
     if config.getini("isolane_restore"):
         from isolane.process_state.kinds import check_names

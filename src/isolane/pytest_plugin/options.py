@@ -57,6 +57,20 @@ OPTIONS = (
         number=True,
     ),
     Option(
+        "isolation",
+        "leak",
+        "How far forked workers keep tests apart: none (a worker runs all it is given), leak (a fresh process goes on "
+        "as soon as a test has left something behind), module, test (a fresh process for each)",
+        choices=("none", "leak", "module", "test"),
+    ),
+    Option(
+        "leaks",
+        "off",
+        "What to do about state that a test leaves behind: off, report (list it), restore (put it back), fail (an "
+        "error in the test's teardown)",
+        choices=("off", "report", "restore", "fail"),
+    ),
+    Option(
         "record",
         "auto",
         "Keep the run's events under .isolane/runs: on, off, or auto (parallel runs)",

@@ -105,6 +105,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.recording import register_recorder
 
         register_recorder(config, handover, seed, config.stash.get(_choice_key, Choice("")).added)
+    if value_of(config, "leaks") != "off" or value_of(config, "isolation") != "none":
+        from isolane.pytest_plugin.state.start import register_leaks
+
+        register_leaks(config)
     engine = engine_of(config)
     if engine.workers:
         from isolane.pytest_plugin.xdist_controller import choices_key, register_xdist_controller

@@ -13,6 +13,7 @@ from isolane.model.plan import Handover
 from isolane.pytest_plugin.engine import engine_of
 from isolane.pytest_plugin.exception_names import exception_names
 from isolane.pytest_plugin.options import settings
+from isolane.pytest_plugin.state.start import isolation_of
 
 
 def register_recorder(
@@ -47,7 +48,7 @@ def register_recorder(
         "workers": workers,
         "dist": config.getoption("dist", "no") if workers else "no",
         "seed": seed,
-        "isolation": "none",
+        "isolation": isolation_of(config),
         "revision": git_revision(config.rootpath),
         "positional": positional_arguments(config),
         "addopts": (*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))),

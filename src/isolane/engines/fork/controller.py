@@ -9,14 +9,28 @@ from __future__ import annotations
 import os
 import selectors
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from isolane.coordination.workers import Assignment, Task, WorkerCoordinator
+from isolane.engines.fork.known_worker import Share, Worker
 from isolane.engines.fork.lane import FINISH, ONE_TEST, TERMINAL, Board, Lane, Order
-from isolane.engines.fork.messages import Decoder, Finished, Goodbye, Message, Started, WantsWork
-from isolane.engines.fork.process import Process, fork
+from isolane.engines.fork.listener import Crash, Limits, Listener
+from isolane.engines.fork.messages import (
+    AGAIN,
+    STANDS,
+    UNCHECKED,
+    Finished,
+    Goodbye,
+    Message,
+    Reported,
+    Started,
+    SubtestsFailed,
+    SuiteProperties,
+    WantsWork,
+    Warned,
+)
+from isolane.engines.fork.process import fork
 from isolane.model.clock import Clock, SystemClock
 from isolane.planning.dispatch import richest
 from isolane.planning.units import Unit
@@ -31,105 +45,8 @@ _MOST_CRASHES = 5
 _MOST_STILLBORN = 5
 """How many workers in a row may die before they have begun with any test."""
 _READ = 1 << 18
-
-
-@dataclass
-class Share:
-    """A unit, or one test of it again, and how far it has come. number: the unit's, or ONE_TEST."""
-
-    number: int
-    tests: Sequence[int]
-    done: int = 0
-
-    @property
-    def left(self) -> Sequence[int]:
-        """Return the tests that have not run yet."""
-        return self.tests[self.done :]
-
-    def order(self, token: int) -> Order:
-        """Return what a worker is told."""
-        return Order(token, self.number, self.tests[0] if self.number == ONE_TEST else self.done)
-
-
-@dataclass
-class Worker:
-    """A worker as the controller knows it."""
-
-    name: str
-    lane: Lane
-    process: Process
-    decoder: Decoder = field(default_factory=Decoder)
-    current: Assignment[Share] | None = None
-    ahead: Assignment[Share] | None = None
-    running: int | None = None
-    last_heard: float = 0.0
-    has_begun: bool = False
-    """It has started a test."""
-    waiting: bool = False
-    """It has asked for more, and has not begun with anything since."""
-    finishing: bool = False
-    said_goodbye_at: float | None = None
-    killed_because: str = ""
-    partial_lines: dict[str, bytes] = field(default_factory=dict)
-    at_end: set[object] = field(default_factory=set)
-    """The connections in which nothing will come any more."""
-
-    def sources(self) -> dict[object, str]:
-        """Return what is listened to, and which stream each is."""
-        return {self.lane.messages: "messages", self.lane.out: "stdout", self.lane.error: "stderr"}
-
-
-@dataclass(frozen=True)
-class Crash:
-    """A worker died. test: what it was running, None if nothing. printed: that test's stdout, stderr, and a trace."""
-
-    worker: str
-    test: int | None
-    cause: str
-    printed: tuple[str, str, str]
-
-
-class Listener(Protocol):
-    """Who hears what happens in a run."""
-
-    def worker_starts(self, worker: str) -> None:
-        """A worker is about to be forked."""
-        ...
-
-    def worker_started(self, worker: str, process_id: int) -> None:
-        """It is there."""
-        ...
-
-    def message(self, worker: str, message: Message) -> None:
-        """It says something."""
-        ...
-
-    def printed(self, worker: str, stream: str, line: str) -> None:
-        """It wrote a line (``stdout`` or ``stderr``) that no capture holds."""
-        ...
-
-    def worker_crashed(self, crash: Crash, *, replaced: bool) -> None:
-        """It died; of the test it was running nothing more will be heard."""
-        ...
-
-    def worker_stopped(self, worker: str) -> None:
-        """It ended as it was told to."""
-        ...
-
-    def given_up(self, tests: Sequence[int], cause: str) -> None:
-        """These tests are not run: their unit has crashed too many workers."""
-        ...
-
-
-@dataclass(frozen=True)
-class Limits:
-    """silence: seconds without any message, while a test runs, after which a worker is killed; None for ever.
-
-    restarts: how many dead workers are replaced in all; None for as many as it takes.
-    """
-
-    silence: float | None = None
-    restarts: int | None = None
+_OF_A_TEST = (Reported, SubtestsFailed, SuiteProperties, Warned, Finished)
+"""What is said of a test while it runs, but for its start."""
 
 
 class Controller:
@@ -145,7 +62,7 @@ class Controller:
         count: int,
         worker: Callable[[Lane], NoReturn],
         listener: Listener,
-        limits: Limits = Limits(),  # immutable
+        limits: Limits = Limits(),  # noqa: B008  # immutable
         clock: Clock | None = None,
     ) -> None:
         self.board = Board()
@@ -246,8 +163,8 @@ class Controller:
                 worker.killed_because = f"nothing was heard of it for {self._limits.silence:g} s"
                 worker.process.kill()
 
-    def _start_worker(self) -> None:
-        name = f"gw{next(self._names)}"
+    def _start_worker(self, name: str = "") -> None:
+        name = name or f"gw{next(self._names)}"
         self._listener.worker_starts(name)
         others = [worker.lane for worker in self._workers.values()]
         lane = Lane(name, self.board)
@@ -366,13 +283,28 @@ class Controller:
     def _take(self, worker: Worker, message: Message) -> None:
         if type(message) is Started:
             self._test_started(worker, message.test)
+        if self._limits.holds and isinstance(message, _OF_A_TEST):
+            worker.held.append(message)
+            if type(message) is Finished:
+                self._test_finished(worker, message.verdict)
+            return
+        if type(message) is Goodbye:
+            self._release(worker)
         self._listener.message(worker.name, message)
         if type(message) is Finished:
-            self._test_finished(worker)
+            self._test_finished(worker, STANDS)
         elif type(message) is WantsWork:
             self._work_wanted(worker)
         elif type(message) is Goodbye:
             worker.said_goodbye_at = self._clock.monotonic()
+            worker.renews = message.renews
+
+    def _release(self, worker: Worker) -> None:
+        """Tell what was held back: it stands."""
+        held, worker.held = worker.held, []
+        worker.unchecked = 0
+        for message in held:
+            self._listener.message(worker.name, message)
 
     def _test_started(self, worker: Worker, test: int) -> None:
         worker.running = test
@@ -382,12 +314,22 @@ class Controller:
             worker.current, worker.ahead = worker.ahead, None
             self._give_next(worker)  # one unit is always waiting, so that the worker never does
 
-    def _test_finished(self, worker: Worker) -> None:
+    def _test_finished(self, worker: Worker, verdict: int) -> None:
         worker.running = None
+        worker.unchecked += 1
         assignment = worker.current
-        if assignment is None:
+        share = assignment.task.payload if assignment is not None else None
+        if verdict == AGAIN and share is not None:
+            # They are all of this unit: at the end of a unit is always a look.
+            share.closely_until = share.done + 1
+            share.done = max(0, share.done + 1 - worker.unchecked)
+            worker.held.clear()
+            worker.unchecked = 0
             return
-        share = assignment.task.payload
+        if verdict != UNCHECKED:
+            self._release(worker)
+        if share is None or assignment is None:
+            return
         share.done += 1
         if not share.left:
             self._coordinator.complete(assignment)
@@ -402,6 +344,7 @@ class Controller:
         try:
             worker.process.poll()
             self._hear_out(worker)
+            self._release(worker)
             self._workers.pop(worker.name)
             if worker.said_goodbye_at is None:
                 worker.process.end_group()  # no fixture will end it any more
@@ -415,7 +358,7 @@ class Controller:
             queued = self._coordinator.statistics().queued
             open_to_work = sum(not other.finishing for other in self._workers.values())
             if queued and open_to_work < self._count and self._may_replace():
-                self._start_worker()
+                self._start_worker(worker.name if worker.renews else "")
 
     def _left(self, worker: Worker) -> None:
         if worker.current is not None:  # it was stopped in the midst of a unit

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from isolane.engines.fork.messages import Message, encode
 
-_ORDER = struct.Struct("<qqq")
+_ORDER = struct.Struct("<qqqq")
 _ENOUGH = 1 << 18
 _process_id = os.getpid
 """Bound here: a test may replace os.getpid for a whole module."""
@@ -38,16 +38,18 @@ class Order:
     """What a worker is asked to do.
 
     token: the assignment's. unit: position of the unit in the run's list, or one of the constants above. first: how
-    many of the unit's tests are done already; the test itself for ONE_TEST.
+    many of the unit's tests are done already; the test itself for ONE_TEST. closely_until: how many of the unit's
+    tests are to be looked after one by one: they have run before, and somebody among them left the process dirty.
     """
 
     token: int
     unit: int
     first: int
+    closely_until: int = 0
 
     def encode(self) -> bytes:
         """Return the datagram."""
-        return _ORDER.pack(self.token, self.unit, self.first)
+        return _ORDER.pack(self.token, self.unit, self.first, self.closely_until)
 
     @classmethod
     def decode(cls, data: bytes) -> Order:

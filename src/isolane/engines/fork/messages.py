@@ -44,10 +44,16 @@ class SubtestsFailed(NamedTuple):
     failures: int
 
 
+UNCHECKED, STANDS, AGAIN = 0, 1, 2
+"""What is known when a test has ended: nobody has looked at what it left; all that ran since the last look was right;
+somebody among them left the process dirty, so that they are to be run again, each looked after."""
+
+
 class Finished(NamedTuple):
-    """A test's protocol is over, teardown included."""
+    """A test's protocol is over, teardown included. verdict: one of the three above."""
 
     test: int
+    verdict: int = STANDS
 
 
 class WantsWork(NamedTuple):
@@ -100,9 +106,13 @@ class WantsTerminal(NamedTuple):
 
 
 class Goodbye(NamedTuple):
-    """The worker has torn everything down and is about to end. output: ``config.workeroutput``."""
+    """The worker has torn everything down and is about to end. output: ``config.workeroutput``.
+
+    renews: it was given more, and a fresh process is to go on with that.
+    """
 
     output: Mapping[str, Any]
+    renews: bool = False
 
 
 Message = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from isolane.engines.fork.controller import Crash
+from isolane.engines.fork.listener import Crash
 
 _PHASE: Any = "???"
 """The phase of a report about a test whose worker died, as xdist has it."""

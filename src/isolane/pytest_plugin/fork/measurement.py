@@ -93,7 +93,7 @@ class Measurement:
         started = type(self._coverage).current()
         current = started or self._coverage
         for coverage in {id(one): one for one in (*self._started, current)}.values():
-            coverage._data._suffix = f"{self._suffix}.{worker}"
+            coverage._data._suffix = f"{self._suffix}.{worker}.{os.getpid()}"  # a worker may have several processes
             coverage._data._choose_filename()
             coverage._warn_no_data = coverage._warn_unimported_source = coverage._warn_preimported_source = False
         cov = self._config.pluginmanager.getplugin("_cov")

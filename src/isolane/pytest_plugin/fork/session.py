@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from isolane.engines.fork.controller import Controller, Crash, Limits
+from isolane.engines.fork.controller import Controller
 from isolane.engines.fork.lane import Lane
+from isolane.engines.fork.listener import Crash, Limits
 from isolane.engines.fork.messages import (
     Broken,
     ExitAsked,
@@ -42,6 +43,7 @@ from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pyt
 from isolane.pytest_plugin.fork.worker import Task, work
 from isolane.pytest_plugin.process import process_control
 from isolane.pytest_plugin.replay_hint import replay_command
+from isolane.pytest_plugin.state.start import REPORT_PLUGIN, isolation_of, make_watch
 from isolane.reports.workers_text import workers_line
 
 
@@ -153,6 +155,9 @@ class ForkSession:
         if factory is not None:
             factory.getbasetemp()
         self._warn_of_descriptors()
+        self._isolation = isolation_of(self.config)
+        looks = self.config.pluginmanager.hasplugin(REPORT_PLUGIN)
+        self._watch = make_watch(self.config) if looks else None
         self._controller = Controller(self._units, self._count, self._work, self, self._limits)
         process_control()
         # What lives now lives as long as the run: taken out of the collector's sight, its pages stay shared. It
@@ -196,6 +201,8 @@ class ForkSession:
             controller_plugin=self,
             controller_pid=self._process_id,
             serializes_quickly=self._quickly,
+            isolation=self._isolation,
+            watch=self._watch,
         )
         work(task, lane)
 
@@ -242,6 +249,9 @@ class ForkSession:
             self._terminal(worker, message.wanted)
         elif isinstance(message, Goodbye):
             self._nodes[worker].workeroutput = dict(message.output)
+            report: Any = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
+            if message.renews and report is not None:
+                report.renewed += 1
 
     def _started(self, worker: str, message: Started) -> None:
         location = (message.location[0], message.location[1], message.location[2])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from isolane.engines.fork.controller import Limits
+from isolane.engines.fork.listener import Limits
 from isolane.pytest_plugin.engine import fall_back_to_xdist, workers_of
 from isolane.pytest_plugin.fork import safety
 from isolane.pytest_plugin.fork.measurement import obstacle_of_coverage
 from isolane.pytest_plugin.fork.session import ForkSession
 from isolane.pytest_plugin.fork.watch import stop_watch, watch_key
 from isolane.pytest_plugin.options import number_of
+from isolane.pytest_plugin.state.start import isolation_of
 
 
 def register_fork_session(config: pytest.Config, *, keep_order: bool) -> None:
@@ -32,6 +33,7 @@ def register_fork_session(config: pytest.Config, *, keep_order: bool) -> None:
         Limits(
             silence=number_of(config, "worker-timeout") or None,
             restarts=int(restarts) if restarts is not None else None,
+            holds=isolation_of(config) == "leak",
         ),
         config.stash[watch_key].state,
         late_obstacle,

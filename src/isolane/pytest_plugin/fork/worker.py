@@ -18,6 +18,9 @@ from _pytest.runner import CallInfo
 
 from isolane.engines.fork.lane import FINISH, ONE_TEST, TERMINAL, ControllerGoneError, Lane, Order
 from isolane.engines.fork.messages import (
+    AGAIN,
+    STANDS,
+    UNCHECKED,
     Broken,
     ExitAsked,
     Finished,
@@ -42,6 +45,8 @@ from isolane.pytest_plugin.fork.measurement import WorkerMeasurement
 from isolane.pytest_plugin.fork.output import Output
 from isolane.pytest_plugin.fork.reports import Writer, failed_subtests, subtests_key, warned
 from isolane.pytest_plugin.process import die_with
+from isolane.pytest_plugin.state.start import WATCH_PLUGIN
+from isolane.pytest_plugin.state.watching import LeakWatch
 
 _REPORTING = (
     "pytest_runtest_logstart",
@@ -54,7 +59,7 @@ _REPORTING = (
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is made of. serializes_quickly: see :class:`Writer`."""
+    """What a worker is made of. serializes_quickly: see :class:`Writer`. isolation: as the option; watch: who looks."""
 
     session: pytest.Session
     units: Sequence[Unit]
@@ -63,6 +68,8 @@ class Task:
     controller_plugin: object
     controller_pid: int
     serializes_quickly: bool
+    isolation: str
+    watch: LeakWatch | None
 
 
 def work(task: Task, lane: Lane) -> NoReturn:
@@ -104,6 +111,12 @@ class Worker:
         self._finishing = False
         self._measurement: WorkerMeasurement | None = None
         self._suite_properties = 0
+        self._watch = task.watch
+        self._isolation = task.isolation
+        self._closely: frozenset[int] = frozenset()
+        self._leaves = False
+        """What is left to do is for a fresh process."""
+        self._again = False
 
     # -- becoming a worker
 
@@ -117,6 +130,9 @@ class Worker:
         self._measurement = self._task.state.after_fork(self._task.workerinput["workerid"])
         self._silence_others()
         self.config.pluginmanager.register(self, "isolane-worker")
+        if self._watch is not None:
+            self.config.pluginmanager.register(self._watch, WATCH_PLUGIN)
+            self._watch.closely = self._looks_closely
         teardown = self.session._setupstate.teardown_exact
         # Which test comes next is decided as late as can be: until a test is torn down, what waits behind it may be
         # taken back and given to a worker that has nothing to do.
@@ -170,21 +186,27 @@ class Worker:
         self._tear_down()
         leave_worker(self.session, exitstatus, self._measurement)
         self._tell_suite_properties()
-        self._lane.send(Goodbye(self.config.workeroutput))  # type: ignore[attr-defined]
+        self._lane.send(Goodbye(self.config.workeroutput, self._leaves))  # type: ignore[attr-defined]
 
     def end(self) -> None:
         """Do what a process does at its exit."""
         end_worker(self._measurement)
 
     def _loop(self) -> None:
+        if self._watch is not None:
+            self._watch.begin()
         self._take(self._order())
         while self._queue and not self._lane.board.stopped:
             self._run_test(self._queue.popleft())
+            if self._again:
+                return  # also where a test has failed: whether it does so in a clean process is to be seen
             session = self.session
             if session.shouldfail or session.shouldstop:
                 reason = session.shouldfail or session.shouldstop
                 self._lane.board.stop()  # the others see it at once; the controller still has to come to it
                 self._lane.send(StopAsked(str(reason), bool(session.shouldfail)))
+                return
+            if self._leaves:
                 return
 
     def _run_test(self, test: int) -> None:
@@ -199,17 +221,38 @@ class Worker:
             self._measurement.test_over()
         if self._suite_properties >= 0:
             self._tell_suite_properties()
-        self._lane.send(Finished(test), at_once=False)
+        self._lane.send(Finished(test, self._verdict(item)), at_once=False)
+
+    def _verdict(self, item: pytest.Item) -> int:
+        """Return what the look after the test has shown, and decide whether this process is to go on."""
+        watch = self._watch
+        if watch is None or self._isolation != "leak":
+            return STANDS
+        if watch.findings is None:  # not all that runs as a test has a teardown
+            watch.look(item, None)
+        if watch.findings is None or not watch.findings.whole:
+            return UNCHECKED
+        self._leaves, self._again = watch.dirty, watch.again
+        return AGAIN if watch.again else STANDS
+
+    def _looks_closely(self) -> bool:
+        return self._test in self._closely or self._lane.board.stopped
 
     def _next(self, announced: pytest.Item | None) -> pytest.Item | None:
         """Return the test that comes next, for whose sake fixtures are kept; None where all are torn down."""
         if self._finishing or self._lane.board.stopped or self.session.shouldfail or self.session.shouldstop:
             return None
-        if announced is not None:
-            return announced
-        if not self._queue:
-            self._take(self._order())
-        return self.session.items[self._queue[0]] if self._queue else None
+        if self._isolation == "test":
+            self._leaves = True
+            return None
+        if announced is None:
+            if not self._queue:
+                self._take(self._order())
+            announced = self.session.items[self._queue[0]] if self._queue else None
+        if self._isolation == "module" and announced is not None and _module_of(announced) != _module_of(self._last):
+            self._leaves = True
+            return None
+        return announced
 
     def _order(self) -> Order:
         """Return what to do next; ask for it where nothing is waiting: it may have been given to another worker."""
@@ -225,12 +268,18 @@ class Worker:
         elif order.unit == ONE_TEST:
             self._queue.append(order.first)
         else:
-            self._queue.extend(self._task.units[order.unit].tests[order.first :])
+            tests = self._task.units[order.unit].tests
+            self._queue.extend(tests[order.first :])
+            self._closely = frozenset(tests[order.first : order.closely_until])
 
     def _tear_down(self) -> None:
         """Tear down what the last test left, where the run was stopped: its errors are that test's."""
         item = self._last
         if item is None or not self.session._setupstate.stack:
+            return
+        if self._again:
+            with contextlib.suppress(Exception):  # it runs again, and so does this
+                self.session._setupstate.teardown_exact(None)
             return
         call = CallInfo.from_call(lambda: self.session._setupstate.teardown_exact(None), when="teardown")
         if call.excinfo is not None:
@@ -283,6 +332,10 @@ class Worker:
         """Give the terminal back."""
         self._output.leave_terminal()
         self._lane.send(WantsTerminal(False))
+
+
+def _module_of(item: pytest.Item | None) -> str:
+    return item.nodeid.partition("::")[0] if item is not None else ""
 
 
 def _xml_key() -> Any:

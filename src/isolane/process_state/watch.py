@@ -1,0 +1,192 @@
+"""Looks after each test at what it left behind, for a share of the tests' own time.
+
+Some kinds of state are looked at in microseconds, after each test. The *dear* ones take longer than a quick test
+runs, so they have a budget: they are looked at when the tests since the last look have taken long enough to pay for
+it, and whenever the caller wants to know for sure. Tests since the last such look are *unchecked*: when dirt is
+found, any of them may be who left it, and any that came later may have met it.
+
+What a fixture of wider scope sets up is not left by the test in whose time that happens. It is left behind by the
+fixture if it is still there when the fixture has been torn down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from isolane.model.clock import Clock, SystemClock
+from isolane.model.state import Change, Level
+from isolane.process_state.base import Kind, RestoreError
+
+DEFAULT_SHARE = 0.05
+_States = Mapping[Kind[Any], Any]
+
+
+class Findings(NamedTuple):
+    """What a look has found. whole: the dear kinds were looked at, too, so that nothing is unchecked."""
+
+    changes: tuple[Change, ...]
+    whole: bool
+
+    @property
+    def dirty(self) -> bool:
+        """Whether anything was found that may change what another test sees."""
+        return any(change.level is not Level.HARMLESS for change in self.changes)
+
+
+class _Owner:
+    """A fixture that is set up: the state from before it, and what it has changed."""
+
+    def __init__(self, before: _States) -> None:
+        self.before = before
+        self.at_teardown: _States | None = None
+        self.names: set[tuple[str, str]] = set()
+        self.of_others: set[tuple[str, str]] = set()
+
+
+class StateWatch:
+    """Knows what the state of this process should be, and finds what is otherwise.
+
+    quick, dear: kinds of state, see above. share: how much of the tests' time the dear ones may take, 0 to 1.
+    is_accepted: changes that nobody wants to hear of.
+    """
+
+    def __init__(
+        self,
+        quick: Sequence[Kind[Any]],
+        dear: Sequence[Kind[Any]] = (),
+        share: float = DEFAULT_SHARE,
+        is_accepted: Callable[[Change], bool] = lambda _change: False,
+        clock: Clock | None = None,
+    ) -> None:
+        if not 0 < share <= 1:
+            raise ValueError(f"share {share} is over 0 and at most 1")
+        self._quick = tuple(quick)
+        self._dear = tuple(dear)
+        self._share = share
+        self._is_accepted = is_accepted
+        self._clock = clock or SystemClock()
+        self._expected: dict[Kind[Any], Any] = {}
+        self._owners: dict[Hashable, _Owner] = {}
+        self._setting_up: list[_Owner] = []
+        self._look_seconds = 0.0
+        self._last_look_ended = 0.0
+
+    def begin(self) -> None:
+        """Take the state as it is for the one that should be."""
+        started = self._clock.monotonic()
+        self._expected = self._states(self._quick + self._dear)
+        self._last_look_ended = self._clock.monotonic()
+        self._look_seconds = self._last_look_ended - started
+
+    # -- fixtures of wider scope
+
+    def owner_begins(self, owner: Hashable) -> None:
+        """A fixture is about to be set up."""
+        record = self._owners[owner] = _Owner(self._states(self._quick + self._dear))
+        self._setting_up.append(record)
+
+    def owner_is_ready(self, owner: Hashable, *, failed: bool = False) -> None:
+        """It is set up, and what it changed is its own. failed: what it changed, nobody will take back."""
+        record = self._owners[owner]
+        while self._setting_up and self._setting_up.pop() is not record:
+            pass
+        if failed:
+            del self._owners[owner]
+            return
+        now = self._follow(record.before)
+        record.names = self._names(record.before, now) - record.of_others
+        for outer in self._setting_up:
+            outer.of_others |= record.names
+
+    def owner_ends(self, owner: Hashable) -> None:
+        """It is about to be torn down."""
+        record = self._owners.get(owner)
+        if record is not None and record.at_teardown is None:
+            record.at_teardown = self._states(self._quick + self._dear)
+
+    def owner_has_ended(self, owner: Hashable) -> tuple[Change, ...]:
+        """It is torn down: return what it has left behind."""
+        record = self._owners.pop(owner, None)
+        if record is None or record.at_teardown is None:
+            return ()
+        now = self._follow(record.at_teardown)
+        names = record.names | self._names(record.at_teardown, now)
+        return tuple(change for change in self._changes(record.before, now) if (change.kind, change.name) in names)
+
+    # -- looking
+
+    def is_due(self) -> bool:
+        """Return whether the tests since the last whole look have taken long enough to pay for another."""
+        return (self._clock.monotonic() - self._last_look_ended) * self._share >= self._look_seconds
+
+    def look(self, *, closely: bool) -> Findings:
+        """Return what has changed since the last look; from now on it is as it should be.
+
+        closely: look at everything, whatever it costs. Dirt makes it so, too: it will be asked who it was.
+        """
+        started = self._clock.monotonic()
+        changes = self._look_at(self._quick)
+        whole = closely or bool(changes) or not self._dear or self.is_due()
+        if whole and self._dear:
+            changes += self._look_at(self._dear)
+        ended = self._clock.monotonic()
+        if whole:
+            self._look_seconds = (self._look_seconds + ended - started) / 2
+            self._last_look_ended = ended
+        return Findings(tuple(changes), whole)
+
+    def restore(self, expected: _States, changes: Sequence[Change]) -> tuple[Change, ...]:
+        """Put back what can be put back of ``changes``; return what is left of them.
+
+        expected: from :meth:`expected`, taken before the look that found them.
+        """
+        kinds = {change.kind for change in changes}
+        left: list[Change] = []
+        for kind, before in expected.items():
+            if kind.name in kinds:
+                with suppress(RestoreError):
+                    kind.restore(before)
+                after = self._expected[kind] = kind.snapshot()
+                left += kind.diff(before, after)
+        names = {(change.kind, change.name) for change in changes}
+        return tuple(change for change in left if (change.kind, change.name) in names)
+
+    def expected(self) -> _States:
+        """Return the state that should be, as of now."""
+        return dict(self._expected)
+
+    # -- the steps they share
+
+    def _look_at(self, kinds: Sequence[Kind[Any]]) -> list[Change]:
+        found: list[Change] = []
+        expected = self._expected
+        for kind in kinds:
+            before = expected[kind]
+            after = expected[kind] = kind.snapshot()
+            changes = kind.diff(before, after)
+            if changes:
+                found += [change for change in changes if not self._is_accepted(change)]
+        return found
+
+    def _states(self, kinds: Sequence[Kind[Any]]) -> dict[Kind[Any], Any]:
+        return {kind: kind.snapshot() for kind in kinds}
+
+    def _follow(self, before: _States) -> _States:
+        """Let the changes since ``before`` be as it should be; return the state as it is now."""
+        now = self._states(tuple(before))
+        for kind, after in now.items():
+            self._expected[kind] = kind.rebase(self._expected[kind], before[kind], after)
+        return now
+
+    def _changes(self, before: _States, now: _States) -> list[Change]:
+        return [
+            change
+            for kind, after in now.items()
+            for change in kind.diff(before[kind], after)
+            if not self._is_accepted(change)
+        ]
+
+    def _names(self, before: _States, now: _States) -> set[tuple[str, str]]:
+        return {(change.kind, change.name) for change in self._changes(before, now)}

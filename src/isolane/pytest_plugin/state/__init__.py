@@ -1,0 +1,1 @@
+"""What tests leave behind, as pytest's hooks see it."""

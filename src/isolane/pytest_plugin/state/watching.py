@@ -1,0 +1,164 @@
+"""Looks after each test at what it has left; lives in the process that runs the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import pytest
+
+from isolane.model.state import Leak, Level
+from isolane.process_state.watch import Findings, StateWatch
+from isolane.pytest_plugin.state.accepted import Accepted
+
+LEAKS_ATTRIBUTE = "isolane_leaks"
+"""What a test's last report carries to the process that reports: leaks as :meth:`Leak.to_plain` has them."""
+
+
+class LeakWatch:
+    """Asks a :class:`StateWatch` at the right moments, and adds what it finds to the test's reports.
+
+    restores: put back what can be put back. fails: a leak is an error in the test's teardown. budgeted: looks that
+    cost much may be left out where tests are quick; whoever asks for that runs tests again, see :attr:`again`.
+    """
+
+    def __init__(
+        self,
+        watch: StateWatch,
+        accepted: Accepted,
+        dear: Sequence[str],
+        *,
+        restores: bool,
+        fails: bool,
+        budgeted: bool,
+    ) -> None:
+        self._watch = watch
+        self._accepted = accepted
+        self._dear = frozenset(dear)
+        self._restores = restores
+        self._fails = fails
+        self._budgeted = budgeted
+        self._begun = False
+        self._failed = False
+        self._leaks: list[Leak] = []
+        self._of_fixtures: list[Leak] = []
+        self._standing: dict[tuple[str, str], Leak] = {}
+        self._unchecked = 0
+        self.closely: Callable[[], bool] = lambda: False
+        """Asked before each look: whether it has to be a close one."""
+        self.findings: Findings | None = None
+        """What the look after the last test has found and nobody has put back; None where there was no look."""
+        self.dirty = False
+        """Whether any test has left what may be seen by others and nobody has put back."""
+        self.again = False
+        """Whether that is dirt that an earlier test, which nobody had looked after, may have left."""
+
+    def begin(self) -> None:
+        """Take the state as it is now for what it should be."""
+        self._begun = True
+        self._watch.begin()
+
+    # -- the moments
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Let a fixture of wider scope own what it changes."""
+        if request.scope == "function" or not self._begun:
+            return (yield)
+        self._watch.owner_begins(fixturedef)
+        try:
+            value = yield
+        except BaseException:
+            self._watch.owner_is_ready(fixturedef, failed=True)
+            raise
+        self._watch.owner_is_ready(fixturedef)
+        # The last finalizer that is added is the first to run, before the fixture's own.
+        request.addfinalizer(lambda: self._watch.owner_ends(fixturedef))
+        return value
+
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+        """See what a fixture of wider scope has left behind."""
+        if request.scope == "function" or not self._begun:
+            return
+        place = fixturedef.baseid or request.node.nodeid
+        owner = f"fixture {fixturedef.argname} of {place}" if place else f"fixture {fixturedef.argname}"
+        self._of_fixtures += [Leak(owner, change) for change in self._watch.owner_has_ended(fixturedef)]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, None, None]:
+        """Begin, with the first test."""
+        if not self._begun:
+            self.begin()
+        self.findings = None
+        self._failed = False
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+        """Look, when all that belongs to the test has been torn down."""
+        try:
+            yield
+        except Exception:
+            self.look(item, nextitem)
+            raise
+        found = self.look(item, nextitem)
+        if found and self._fails:
+            lines = "\n".join(f"  {leak.change} ({leak.change.level.value})" for leak in found)
+            pytest.fail(f"isolane: the test left state behind:\n{lines}", pytrace=False)
+
+    def look(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[Leak]:
+        """Look at what the test has left; return what nobody has accepted and may be seen by others."""
+        if not self._begun:
+            return []
+        of_fixtures, self._of_fixtures = self._of_fixtures, []
+        closely = not self._budgeted or self._failed or nextitem is None or bool(of_fixtures) or self.closely()
+        before = self._watch.expected() if self._restores else {}
+        findings = self._watch.look(closely=closely)
+        self.again = False
+        if findings.changes or of_fixtures:
+            findings = self._take(item, findings, of_fixtures, before)
+        self.findings = findings
+        self._unchecked = 0 if findings.whole else self._unchecked + 1
+        return [leak for leak in self._leaks if leak.change.level is not Level.HARMLESS]
+
+    def _take(self, item: pytest.Item, findings: Findings, of_fixtures: list[Leak], before: Any) -> Findings:
+        """Say whose the changes are; return those that stay."""
+        accepted = self._accepted.by(item)
+        of_fixtures = [leak for leak in of_fixtures if not accepted(leak.change)]
+        owned = {(leak.change.kind, leak.change.name) for leak in of_fixtures}
+        changes = tuple(one for one in findings.changes if not accepted(one) and (one.kind, one.name) not in owned)
+        self.again = self._unchecked > 0 and any(
+            one.kind in self._dear and one.level is not Level.HARMLESS for one in changes
+        )
+        self._leaks += [*of_fixtures, *(Leak(item.nodeid, one) for one in changes)]
+        if self._restores and changes and not self.again:
+            changes = self._watch.restore(before, changes)
+        stays = (*changes, *(leak.change for leak in of_fixtures))
+        self._standing.update(
+            {(leak.change.kind, leak.change.name): leak for leak in self._leaks if leak.change in stays}
+        )
+        findings = Findings(stays, findings.whole)
+        self.dirty = self.dirty or findings.dirty
+        return findings
+
+    # -- telling
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add to a failure what had been left before the test began, and to the last report what it left itself."""
+        if report.outcome == "failed":
+            self._failed = True
+            standing = [leak for leak in self._standing.values() if leak.change.level is not Level.HARMLESS]
+            if standing and report.when != "teardown":
+                lines = "\n".join(f"{leak.change} (left by {leak.owner})" for leak in standing)
+                report.sections.append(("isolane: dirty before this test began", lines))
+        if self._leaks and report.when == "teardown":
+            leaks, self._leaks = self._leaks, []
+            setattr(report, LEAKS_ATTRIBUTE, [leak.to_plain() for leak in leaks])
+
+
+def leaks_of(report: pytest.TestReport) -> list[Leak]:
+    """Return what a report says of leaks."""
+    return [Leak.from_plain(values) for values in report.__dict__.get(LEAKS_ATTRIBUTE, ())]
