@@ -22,19 +22,20 @@ class HooksKind(SlotsKind):
     name = "hooks"
 
     def __init__(self) -> None:
+        following = tuple(_following_slots())
+        self._following = frozenset(slot.name for slot in following)
         self.slots = (
             *(attribute_slot(sys, hook) for hook in ("excepthook", "displayhook", "unraisablehook", "breakpointhook")),
             attribute_slot(threading, "excepthook"),
-            *_following_slots(),
+            *following,
         )
-        self._following = frozenset(slot.name for slot in self.slots[5:])
 
     def same(self, slot: Slot, before: Any, after: Any) -> bool:
         """Whether it is the same function, or the new one is pytest's, coverage's or a debugger's own."""
         if before is after:
             return True
         if slot.name in self._following:
-            return before == after if isinstance(after, str) else _is_measuring(after)
+            return _is_measuring(after) or (isinstance(after, str) and before == after)
         return package_of(before) == package_of(after) == "_pytest"
 
     def level(self, slot: Slot, before: Any, after: Any) -> Level:
@@ -54,7 +55,7 @@ def _following_slots() -> Iterator[Slot]:
     # Through the functions, since the attributes behind them are not documented.
     yield Slot("threading.settrace", threading.gettrace, threading.settrace)
     yield Slot("threading.setprofile", threading.getprofile, threading.setprofile)
-    monitoring = getattr(sys, "monitoring", None)  # From Python 3.12 on.
+    monitoring: Any = getattr(sys, "monitoring", None)  # From Python 3.12 on.
     for number in range(6) if monitoring else ():
         yield Slot(
             f"sys.monitoring tool {number}",

@@ -60,9 +60,7 @@ class SlotsKind:
         if same_items(before, after):
             return []
         return [
-            Change(
-                self.name, slot.name, self.describe(slot, old), self.describe(slot, new), self.level(slot, old, new)
-            )
+            Change(self.name, slot.name, self.describe(slot, old), self.describe(slot, new), self.level(slot, old, new))
             for slot, old, new in zip(self.slots, before, after, strict=True)
             if not self.same(slot, old, new)
         ]
