@@ -262,7 +262,10 @@ class ForkSession:
         self._hook.pytest_runtest_logstart(nodeid=self._node_ids[message.test], location=location)
 
     def _reported(self, worker: str, message: Reported) -> None:
-        report: Any = self._reader.report(message, self._node_ids[message.test], self._locations[message.test])
+        location = self._locations.get(message.test)
+        if location is None:  # its teardown on leaving: the test itself is over
+            location = self.session.items[message.test].location
+        report: Any = self._reader.report(message, self._node_ids[message.test], location)
         report.node = self._nodes[worker]
         report.worker_id = worker
         report.item_index = message.test

@@ -1,0 +1,170 @@
+"""What tests leave behind: found, told, put back, refused, and kept from the tests that follow."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fork_runs import TWO, finished, lines_with
+
+from isolane.model.outcome import Category
+
+SERIAL = ("-p", "no:xdist")
+XDIST = ("-n", "2", "--isolane-engine", "xdist")
+ENGINES = pytest.mark.parametrize("engine", [SERIAL, TWO, XDIST], ids=["serial", "fork", "xdist"])
+
+LEAKING = {
+    "test_fare.py": """
+        import os
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def database():
+            os.environ["DATABASE"] = "here"
+            yield
+            del os.environ["DATABASE"]
+
+        def test_first(database): pass
+        def test_leaks(database): os.environ["LEFT"] = "x"
+        def test_meets(database): assert "LEFT" not in os.environ; assert os.environ["DATABASE"]
+        def test_moves(tmp_path): os.chdir(tmp_path)
+        def test_stays(request): assert os.getcwd() == str(request.config.rootpath)
+    """
+}
+
+
+def test_a_fresh_process_goes_on_behind_a_test_that_left_something(project):
+    ended = project.write(LEAKING).pytest(*TWO, "-q")
+    assert ended.code == 0, ended.out
+    assert "isolane: 2 tests left state behind, 2 fresh processes went on" in ended.out
+
+
+def test_without_isolation_the_victims_fail_and_are_told_by_whom(project):
+    ended = project.write(LEAKING).pytest(*TWO, "--isolane-isolation=none", "--isolane-leaks=report", "-q")
+    ends = finished(project.path)
+    assert {name for name, end in ends.items() if end.category is Category.FAILED} == {"test_meets", "test_stays"}
+    assert "env LEFT: None → 'x' (left by test_fare.py::test_leaks)" in ended.out
+
+
+@ENGINES
+def test_the_report_has_a_line_a_leak(project, engine):
+    ended = project.write(LEAKING).pytest(*engine, "--isolane-leaks=report", "-q", COLUMNS="300")
+    assert lines_with(ended.out, "test_fare.py::test_leaks: env LEFT: None → 'x' (dangerous)")
+    assert lines_with(ended.out, "test_fare.py::test_moves: cwd directory: ")
+    assert not lines_with(ended.out, "DATABASE: None")
+
+
+@ENGINES
+def test_what_can_be_put_back_is_put_back(project, engine):
+    ended = project.write(LEAKING).pytest(*engine, "--isolane-leaks=restore", "-q")
+    assert ended.code == 0, ended.out
+
+
+@ENGINES
+def test_a_leak_can_be_an_error_of_the_test_that_left_it(project, engine):
+    ended = project.write(LEAKING).pytest(*engine, "--isolane-leaks=fail", "-q", COLUMNS="300")
+    assert ended.code == 1
+    errors = {line.split()[1] for line in lines_with(ended.out, "ERROR test_fare")}
+    assert errors == {"test_fare.py::test_leaks", "test_fare.py::test_moves"}
+    assert "isolane: the test left state behind" in ended.out
+
+
+@ENGINES
+def test_known_leaks_are_not_told(project, engine):
+    project.write(
+        {
+            "pytest.ini": "[pytest]\nisolane_known_leaks =\n    env:LE*\n",
+            "test_known.py": """
+                import os, pytest
+                def test_known(): os.environ["LEFT"] = "x"
+                @pytest.mark.isolane_leak("cwd:*", reason="moves on purpose")
+                def test_marked(tmp_path): os.chdir(tmp_path)
+            """,
+        }
+    )
+    ended = project.pytest(*engine, "--isolane-leaks=fail", "-q")
+    assert ended.code == 0, ended.out
+    assert "left state" not in ended.out
+
+
+@ENGINES
+def test_what_outlives_its_fixture_is_told_under_the_fixtures_name(project, engine):
+    project.write(
+        {
+            "test_fixture.py": """
+                import os, pytest
+                @pytest.fixture(scope="module")
+                def server():
+                    os.environ["SERVER"] = "up"
+                    yield
+                def test_uses(server): pass
+                def test_more(server): pass
+            """,
+            "test_other.py": "def test_other(): pass",
+        }
+    )
+    ended = project.pytest(*engine, "--isolane-leaks=report", "-q", COLUMNS="300")
+    assert lines_with(ended.out, "fixture server of test_fixture.py: env SERVER: None → 'up' (dangerous)"), ended.out
+    assert not lines_with(ended.out, "test_uses: env")
+
+
+@pytest.mark.parametrize("isolation", ["module", "test"])
+def test_each_has_a_process_of_its_own(project, isolation):
+    project.write(
+        {
+            "conftest.py": """
+                import os, pytest
+                @pytest.fixture(scope="session", autouse=True)
+                def up():
+                    print("up")
+                    yield
+                    with open("down.txt", "a") as file: file.write("down\\n")
+            """,
+            **{
+                f"test_{name}.py": """
+                    import os
+                    def test_a(): open(f"{os.getpid()}.pid", "a").write("a")
+                    def test_b(): open(f"{os.getpid()}.pid", "a").write("b")
+                """
+                for name in ("one", "two", "three")
+            },
+        }
+    )
+    ended = project.pytest(*TWO, f"--isolane-isolation={isolation}", "-q")
+    assert ended.code == 0, ended.out
+    said = sorted(path.read_text() for path in project.path.glob("*.pid"))
+    assert said == (["ab"] * 3 if isolation == "module" else ["a"] * 3 + ["b"] * 3)
+    assert (project.path / "down.txt").read_text().count("down") == len(said)
+
+
+def test_more_isolation_than_the_engine_has_is_refused(project):
+    ended = project.write(LEAKING).pytest("-p", "no:xdist", "--isolane-isolation=test")
+    assert ended.code == 4
+    assert re.search(r"isolane: --isolane-isolation=test needs the fork engine", ended.err)
+
+
+def test_an_error_in_a_teardown_on_leaving_is_told(project):
+    project.write(
+        {
+            "test_down.py": """
+                import os, pytest
+                @pytest.fixture(scope="module")
+                def breaks():
+                    yield
+                    raise RuntimeError("teardown broke")
+                def test_leaks(breaks): os.environ["LEFT"] = "x"
+                def test_after(): pass
+            """
+        }
+    )
+    ended = project.pytest(*TWO, "-q")
+    assert ended.code == 1
+    assert "ERROR test_down.py::test_leaks - RuntimeError: teardown broke" in ended.out
+    assert "2 passed, 1 error" in ended.out
+
+
+def test_a_bad_pattern_is_refused(project):
+    project.write({"pytest.ini": "[pytest]\nisolane_known_leaks =\n    HOME\n", "test_a.py": "def test_a(): pass"})
+    ended = project.pytest(*TWO, "-q")
+    assert ended.code == 4
+    assert "isolane: 'HOME' is no leak: it has to be KIND:NAME" in ended.err
