@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+TOGETHER = ("--isolane-isolation=none",)
 LEFT = {
     "test_a.py": "import os\ndef test_finds(): assert 'LEFT' not in os.environ\n",
     "test_z.py": """
@@ -41,7 +42,7 @@ def ran(ended) -> list[str]:
 @pytest.mark.parametrize("engine", ["fork", "xdist"])
 def test_a_workers_tests_are_run_again_in_its_order_with_the_runs_own_arguments(project, engine):
     project.write(LEFT)
-    first = project.pytest("-n", "1", "--isolane-engine", engine, "-k", "not between", "-x")
+    first = project.pytest("-n", "1", *TOGETHER, "--isolane-engine", engine, "-k", "not between", "-x")
     assert "1 failed, 2 passed" in first.out
     again = project.isolane("replay", "last", "--worker", "gw0", "--", "-v")
     assert again.code == 1, again.text
@@ -68,7 +69,7 @@ def test_the_command_that_is_printed_does_the_same(project):
 @pytest.mark.parametrize("until", ["test_z.py::test_between", "between"])
 def test_it_ends_with_the_test_that_is_asked_for(project, until):
     project.write(LEFT)
-    project.pytest("-n", "1", "--dist", "loadfile")
+    project.pytest("-n", "1", *TOGETHER, "--dist", "loadfile")
     again = project.isolane("replay", "last", "--worker", "gw0", "--until", until, "--", "-v")
     assert again.code == 0, again.text
     assert ran(again) == ["test_z.py::test_leaves", "test_z.py::test_between"]
@@ -76,7 +77,7 @@ def test_it_ends_with_the_test_that_is_asked_for(project, until):
 
 def test_a_crash_names_the_command_that_leads_to_it_and_it_does(project):
     project.write(KILLED)
-    crashed = project.pytest("-n", "1")
+    crashed = project.pytest("-n", "1", *TOGETHER)
     (command,) = set(re.findall(r"\S+ replay \S+ --worker gw0 --until test_a.py::test_dies", crashed.out))
     again = project.isolane(*command.split()[1:])
     assert again.code == 1, again.text
@@ -87,21 +88,21 @@ def test_a_crash_names_the_command_that_leads_to_it_and_it_does(project):
 
 def test_a_failure_in_a_parallel_run_names_the_command_too_and_a_serial_one_does_not(project):
     project.write(LEFT)
-    failed = project.pytest("-n", "1")
+    failed = project.pytest("-n", "1", *TOGETHER)
     run = project.runs()[0].header.run_id
     assert f"replay {run} --worker gw0 --until test_a.py::test_finds" in failed.out
     assert "replay" not in project.pytest("--isolane-record=on").out
-    assert "replay" not in project.pytest("-n", "1", "--isolane-record=off").out
-    assert "replay" not in project.pytest("-n", "1", "-k", "after").out
+    assert "replay" not in project.pytest("-n", "1", *TOGETHER, "--isolane-record=off").out
+    assert "replay" not in project.pytest("-n", "1", *TOGETHER, "-k", "after").out
 
 
 def test_without_a_worker_it_lists_them_and_how_they_ended(project):
     project.write(KILLED | {"test_d.py": "def test_bad(): assert 0\n"})
-    project.pytest("-n", "1", "-q")
+    project.pytest("-n", "1", *TOGETHER, "-q")
     listed = project.isolane("replay", "last")
     assert listed.code == 0, listed.text
     header, _, *rows = listed.out.splitlines()
-    assert "engine fork, --dist loadscope, pytest -n 1 -q" in header
+    assert "engine fork, --dist loadscope, pytest -n 1 --isolane-isolation=none -q" in header
     assert rows[0].endswith("killed by SIGKILL while test_a.py::test_dies ran")
     assert rows[1].endswith("as it should")
     assert [row.split()[:3] for row in rows] == [["gw0", "4", "1"], ["gw1", "1", "1"]]
@@ -110,7 +111,7 @@ def test_without_a_worker_it_lists_them_and_how_they_ended(project):
 def test_a_test_that_passes_now_is_told(project):
     body = "import os\ndef test_x(): assert 'PYTEST_XDIST_WORKER' not in os.environ\n"
     project.write({"test_x.py": body})
-    project.pytest("-n", "1")
+    project.pytest("-n", "1", *TOGETHER)
     again = project.isolane("replay", "last", "--worker", "gw0")
     assert again.code == 0, again.text
     assert "  test_x.py::test_x: failed (AssertionError), now passed" in again.err
@@ -119,7 +120,7 @@ def test_a_test_that_passes_now_is_told(project):
 def test_the_seeds_of_the_run_hold(project):
     body = "    with open('seen', 'a') as file: print(hash('a'), random.random(), file=file)\n"
     project.write({"test_x.py": f"import random\ndef test_x():\n{body}"})
-    project.pytest("-n", "1", "-p", "randomly", PYTEST_ADDOPTS="", PYTHONHASHSEED="12")
+    project.pytest("-n", "1", *TOGETHER, "-p", "randomly", PYTEST_ADDOPTS="", PYTHONHASHSEED="12")
     again = project.isolane("replay", "last", "--worker", "gw0", PYTEST_ADDOPTS="")
     assert again.code == 0, again.text
     first, second = (project.path / "seen").read_text().splitlines()
@@ -171,7 +172,7 @@ def test_a_record_from_elsewhere_is_replayed_in_a_checkout_that_is_named(project
 )
 def test_bad_input_is_one_line_and_exit_code_4(project, words, said):
     project.write(LEFT | {"test_e.py": "def test_someone(): pass\ndef test_gone(): pass\ndef test_one(): pass\n"})
-    project.pytest("-n", "1")
+    project.pytest("-n", "1", *TOGETHER)
     ended = project.isolane("replay", *words)
     assert ended.code == 4
     assert said in ended.err

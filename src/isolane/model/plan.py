@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 HANDOVER_VARIABLE = "ISOLANE_RUN"
+ISOLATION_VARIABLE = "ISOLANE_ISOLATION"
+"""How far forked workers keep tests apart; one of isolane's own options."""
 STALL_SECONDS = 600.0
 ENGINES = ("auto", "fork", "xdist")
 """What may run a plan's workers: forked ones, xdist's, or (auto) forked ones where that is safe, else xdist's."""

@@ -13,6 +13,7 @@ from isolane.model.events import (
     RunStarted,
     TestFinished,
     TestStarted,
+    WorkerStarted,
     WorkerStopped,
 )
 from isolane.model.outcome import Category, Outcome
@@ -25,7 +26,8 @@ class RunRecord:
     node_ids: as collected. outcomes: by node id; a test whose finish was seen twice is ``duplicated``, one that
     started and never ended has none and stays in ``running``: the engine that saw the process die says what became
     of it. sequences: for each worker the node ids in the order it ran them, the one included that it was running when
-    all ended, if the run tells where a test starts (xdist's tell where it ended).
+    all ended, if the run tells where a test starts (xdist's tell where it ended). processes: for each worker how many
+    of these its processes had before them: a worker that a test left dirty goes on in a fresh one.
     """
 
     header: RunStarted | None = None
@@ -33,6 +35,7 @@ class RunRecord:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     finished: dict[str, TestFinished] = field(default_factory=dict)
     sequences: dict[str, list[str]] = field(default_factory=dict)
+    processes: dict[str, list[int]] = field(default_factory=dict)
     collection_failures: list[CollectionFailed] = field(default_factory=list)
     lost_workers: list[WorkerStopped] = field(default_factory=list)
     end: RunFinished | None = None
@@ -57,6 +60,8 @@ class RunRecord:
             self.node_ids = event.node_ids
         elif isinstance(event, CollectionFailed):
             self.collection_failures.append(event)
+        elif isinstance(event, WorkerStarted):
+            self.processes.setdefault(event.worker, []).append(len(self.sequences.get(event.worker, ())))
         elif isinstance(event, WorkerStopped):
             self.stopped[event.worker] = event.reason
             if event.reason:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from isolane.model.errors import UsageError
 
 _WITH_VALUE = frozenset(
-    {"--numprocesses", "--maxprocesses", "--dist", "--tx", "--isolane-engine", "--isolane-seed", "--isolane-order"}
+    {
+        "--numprocesses",
+        "--maxprocesses",
+        "--dist",
+        "--tx",
+        "--isolane-engine",
+        "--isolane-isolation",
+        "--isolane-seed",
+        "--isolane-order",
+    }
 )
 _ALONE = frozenset({"-d"})
 _SHORT = re.compile(r"-(?P<flags>[xsvqlh]*)n(?P<value>.*)")
@@ -39,10 +49,17 @@ def in_one_process(argv: Sequence[str]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def sequence_of(worker: str, sequences: Mapping[str, Sequence[str]], until: str | None = None) -> list[str]:
+def sequence_of(
+    worker: str,
+    sequences: Mapping[str, Sequence[str]],
+    until: str | None = None,
+    processes: Mapping[str, Sequence[int]] = MappingProxyType({}),
+) -> list[str]:
     """Return the node ids that a worker ran, in its order.
 
-    until: end with the first test of this node id; its last part is enough where only one test ends so.
+    until: end with the first test of this node id in the last process that ran it, and begin where that began; the
+    last part of the id is enough where only one test ends so. processes: for each worker the positions at which its processes
+    began; one that has none had a single process.
     Raises :class:`UsageError` for a worker or a test that is not there, and for a part that is of several tests.
     """
     known = [name for name in sequences if name]
@@ -62,7 +79,10 @@ def sequence_of(worker: str, sequences: Mapping[str, Sequence[str]], until: str 
         others = [name for name in known if any(one.endswith(until) for one in sequences[name])]
         hint = f"{others[0]} did." if others else "isolane replay RUN without --worker lists who ran how many."
         raise UsageError("no-such-test", f"{worker} ran no test {until!r}.", hint)
-    return sequence[: sequence.index(meant.pop()) + 1]
+    test = meant.pop()
+    last = len(sequence) - 1 - sequence[::-1].index(test)
+    begin = max((start for start in processes.get(worker, ()) if start <= last), default=0)
+    return sequence[begin : sequence.index(test, begin) + 1]
 
 
 def in_order(workers: Sequence[str]) -> list[str]:

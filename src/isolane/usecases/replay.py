@@ -61,7 +61,7 @@ def replay(request: ReplayRequest, worker: str, observer: Observer) -> Replayed:
     """
     run = _run_of(request)
     record = run.record()
-    sequence = sequence_of(worker, record.sequences, request.until)
+    sequence = sequence_of(worker, record.sequences, request.until, record.processes)
     order = run.directory / f"replay-{worker}-{len(sequence)}.txt"
     order.write_text("\n".join(sequence) + "\n", encoding="utf-8", errors="surrogateescape")
     folder = _folder(request, run.header)

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from isolane.model.plan import RunPlan
+from isolane.model.plan import ISOLATION_VARIABLE, RunPlan
 from isolane.planning.workers import VARIABLE
 from isolane.usecases.workshop import Workshop
 
@@ -45,6 +45,8 @@ def suggest(workshop: Workshop, plan: RunPlan, added: tuple[str, ...]) -> Sugges
         arguments += ["--isolane-engine", typed_engine]
     python = _short(Path(plan.python), plan.project)
     environment = dict(plan.environment)
+    if not has_isolane:
+        environment.pop(ISOLATION_VARIABLE, None)
     if has_isolane and not plan.workers and os.environ.get(VARIABLE):
         environment[VARIABLE] = "1"  # typed in a shell that has it, the command would have workers
     typed = replace(

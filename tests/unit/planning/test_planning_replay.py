@@ -64,5 +64,14 @@ def test_a_test_that_ran_twice_ends_the_sequence_when_it_first_ran() -> None:
     assert sequence_of("gw0", {"gw0": ["a", "b", "a", "c"]}, "a") == ["a"]
 
 
+def test_what_was_run_in_an_earlier_process_of_the_worker_is_left_out() -> None:
+    ran = {"gw0": ["a", "b", "c", "b", "d"]}
+    processes = {"gw0": [0, 2, 4]}
+    assert sequence_of("gw0", ran, "b", processes) == ["c", "b"]
+    assert sequence_of("gw0", ran, "a", processes) == ["a"]
+    assert sequence_of("gw0", ran, "d", processes) == ["d"]
+    assert sequence_of("gw0", ran, None, processes) == ran["gw0"]
+
+
 def test_workers_are_listed_by_their_numbers() -> None:
     assert in_order(["gw10", "gw2", "controller", "gw0"]) == ["controller", "gw0", "gw2", "gw10"]

@@ -111,7 +111,11 @@ class Controller:
         for worker in self._workers.values():
             if worker.name != name:
                 self._deafen(worker)
-        self._workers[name].lane.give(Order(0, TERMINAL, 0))
+        worker = self._workers[name]
+        for source, stream in worker.sources().items():
+            while stream != "messages" and source not in worker.at_end and self._hear(worker, source, stream):
+                pass  # what it has written so far comes before what it is going to write to the terminal itself
+        worker.lane.give(Order(0, TERMINAL, 0))
 
     def take_terminal_back(self) -> None:
         """Hear everyone again."""
