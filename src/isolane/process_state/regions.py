@@ -1,0 +1,186 @@
+"""Regions: all that can be changed in place and is reached from one module, seen often and read again seldom.
+
+A look at a region that nobody changed does not read it. The garbage collector's own way through the objects
+(``gc.get_referents``: in C, never running anybody's code) lists what all its places refer to, and the addresses of
+that list are compared with those of the last time. Only when they differ is the region walked again.
+
+A region refers to everything it found until the next look, and so keeps it alive for no longer; that is also why
+an address cannot have passed to another object in between.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from gc import get_referents
+from itertools import islice
+from typing import Any, NamedTuple
+
+from isolane.process_state import places
+from isolane.process_state.contents import ATOMS, Content
+from isolane.process_state.identity import addresses
+from isolane.process_state.places import LARGE, Sort
+
+DEEPEST = 6
+"""How many steps from a root are followed."""
+MOST_PLACES = 2_000
+"""How many places of one region are looked at: the nearest to its roots."""
+
+_FENCE = [object()]
+"""Stands between the places in a list of what they refer to, so that nothing can move from one to the next unseen."""
+_SMALL_TABLE = 64
+"""Dictionaries with more keys are checked for another key by their length and the last one: new keys come last."""
+
+_LEFT_ALONE = (
+    "_pytest", "pytest", "pluggy", "logging", "threading", "_thread", "weakref", "typing", "re", "importlib",
+    "_frozen_importlib", "io", "asyncio", "concurrent", "contextvars", "ctypes", "hypothesis", "coverage", "abc",
+    "isolane",
+)  # fmt: skip
+"""Where classes come from whose objects change by being used, or are another kind's to look at."""
+
+_NOTHING = Content((), ())
+
+PlaceKey = tuple[int, Sort]
+
+
+class Place(NamedTuple):
+    """One thing that can be changed, and what was in it."""
+
+    thing: Any
+    sort: Sort
+    name: str
+    content: Content
+    depth: int
+    of_library: bool
+    """Whether it is the inside of an object whose class is not the project's."""
+    lazily_made: frozenset[str] = frozenset()
+    """The names of what a class's ``functools.cached_property`` puts here."""
+
+
+class Root(NamedTuple):
+    """Where a walk starts."""
+
+    thing: Any
+    sort: Sort
+    name: str
+
+
+class Region:
+    """What was found from the roots of one module, at one look."""
+
+    __slots__ = ("_buffers", "_fixed", "_large", "_lists", "_mark", "_tables", "name", "places")
+
+    def __init__(self, name: str, found: dict[PlaceKey, Place]) -> None:
+        self.name = name
+        self.places = found
+        self._fixed: tuple[Any, ...] = ()
+        self._lists: list[list[Any]] = []
+        self._tables: list[Any] = []
+        self._large: list[tuple[Any, Sort]] = []
+        self._buffers: list[bytearray] = []
+        watched: list[Any] = []
+        for place in found.values():
+            self._watch(place, watched)
+        self._fixed = tuple(watched)
+        self._mark = self._look()
+
+    def _watch(self, place: Place, watched: list[Any]) -> None:
+        thing, sort = place.thing, place.sort
+        if sort is places.FIXED or sort is places.FIXED_SET:
+            return
+        if sort is places.BUFFER:
+            self._buffers.append(thing)
+        elif len(place.content.values) > LARGE:
+            self._large.append((thing, sort))
+        elif type(thing) is list:
+            self._lists.append(thing)
+        else:
+            if sort is places.CLASS:
+                (thing,) = get_referents(type.__dict__["__dict__"].__get__(thing))
+            watched += (thing, _FENCE)
+            if sort is places.CLASS or sort is places.NAMESPACE or sort is places.MAPPING:
+                self._tables.append(dict.keys(thing))
+
+    def _look(self) -> tuple[object, ...]:
+        found = get_referents(*self._fixed)
+        for items in self._lists:
+            found += items
+            found += _FENCE
+        for keys in self._tables:
+            size = len(keys)
+            if size <= _SMALL_TABLE:
+                found += keys
+                found += _FENCE
+            else:
+                found.append(next(reversed(keys)))
+        if not self._large and not self._buffers:
+            return (addresses(tuple(found)),)
+        sizes = []
+        for thing, sort in self._large:
+            size, ends = places.size_and_ends(thing, sort)
+            sizes.append(size)
+            found += ends
+        return (addresses(tuple(found)), sizes, [places.BUFFER.read(thing).values for thing in self._buffers])
+
+    def is_current(self) -> bool:
+        """Return whether everything is as it was, without reading it."""
+        try:
+            return self._look() == self._mark
+        except RuntimeError:  # another thread is changing one of the dictionaries at this moment
+            return False
+
+    def with_places(self, found: dict[PlaceKey, Place]) -> Region:
+        """Return a region to put back, with other contents; it is not one to look at."""
+        region = object.__new__(Region)
+        region.name, region.places = self.name, found
+        return region
+
+
+class Walk:
+    """Reads regions. is_ours: whether a module's name is that of one of the project's modules.
+
+    follows: whether what is under a name in a namespace or a class is to be looked into, beside what it refers to.
+    """
+
+    def __init__(self, is_ours: Callable[[str], bool], follows: Callable[[str], bool]) -> None:
+        self._is_ours = is_ours
+        self._follows = follows
+
+    def read(self, name: str, roots: Iterable[Root], is_free: Callable[[int], bool]) -> Region:
+        """Return the region of these roots. is_free: whether a thing, by its id, is nobody else's yet."""
+        found: dict[PlaceKey, Place] = {}
+        waiting = deque(Place(*root, _NOTHING, 0, False) for root in roots)
+        while waiting:
+            place = waiting.popleft()
+            key = (id(place.thing), place.sort)
+            if key in found or (place.depth and (len(found) >= MOST_PLACES or not is_free(key[0]))):
+                continue
+            place = found[key] = place._replace(content=place.sort.read(place.thing))
+            if place.depth < DEEPEST:
+                waiting.extend(self._children(place))
+        return Region(name, found)
+
+    def _children(self, place: Place) -> Iterator[Place]:
+        sort, content, depth = place.sort, place.content, place.depth + 1
+        keys: Iterable[Any] = content.keys if sort.is_keyed else range(len(content.values))
+        for key, value in islice(zip(keys, content.values, strict=False), LARGE):
+            cls = type(value)
+            if id(cls) in ATOMS:
+                continue
+            if sort is places.NAMESPACE or sort is places.CLASS:
+                if type(key) is str and not self._follows(key):
+                    continue
+            elif sort is places.INSTANCE and key == "__dict__":
+                lazily_made = places.lazily_made(type(place.thing))
+                yield place._replace(thing=value, sort=places.NAMESPACE, lazily_made=lazily_made)
+                continue
+            where = place.name + sort.step(key)
+            container = places.container_sort(cls)
+            if container is not None:
+                yield Place(value, container, where, _NOTHING, depth, place.of_library)
+            if (container is None or container.base is not cls) and places.has_attributes(cls):
+                module = places.module_of(cls)
+                if self._is_ours(module):
+                    yield Place(value, places.INSTANCE, where, _NOTHING, depth, False)
+                elif not place.of_library and module.partition(".")[0] not in _LEFT_ALONE:
+                    yield Place(value, places.INSTANCE, where, _NOTHING, depth, True)
