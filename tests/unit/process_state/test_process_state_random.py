@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -82,12 +83,35 @@ def test_a_seed_of_a_fixture_stays_and_a_number_that_it_drew_is_no_matter() -> N
     assert random.getstate() == fixtures
 
 
-def test_whatever_stands_in_for_the_function_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_that_gauss_has_in_reserve_is_given_back() -> None:
+    random.seed(7)
+    random.gauss(0, 1)
+    state = random.getstate()
+    assert state[2] is not None
     before = KIND.snapshot()
-    for stand_in in (lambda: 5, lambda: 1 / 0):
-        with monkeypatch.context() as patched:
-            patched.setattr(random, "getstate", stand_in)
-            assert [change for change in KIND.diff(before, KIND.snapshot()) if change.name == "random"] == []
+    random.seed(8)
+    KIND.restore(before)
+    assert random.getstate() == state
+
+
+@pytest.mark.parametrize("implementation", [sys.implementation.name, "another"])
+def test_the_state_that_is_looked_up_is_the_one_that_is_told(
+    implementation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.implementation, "name", implementation)
+    kind = RandomStateKind(reseeded=False)
+    for drawn in (1, 623, 1):
+        random.getrandbits(32 * drawn)
+        assert struct.unpack("=625I", kind.snapshot().python) == random.getstate()[1]
+
+
+def test_whatever_stands_in_for_the_generator_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "getstate", lambda: 5)
+    kind = RandomStateKind(reseeded=False)
+    before = kind.snapshot()
+    assert before.python is None
+    kind.restore(before)
+    assert kind.diff(before, kind.snapshot()) == []
 
 
 def in_new_process(script: str) -> str:

@@ -178,6 +178,23 @@ def test_a_handler_from_outside_python_cannot_be_had_back() -> None:
     assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL, "the others are put back all the same"
 
 
+def test_handlers_that_cannot_be_compared_do_no_harm() -> None:
+    class Contrary:
+        def __call__(self, *_: object) -> None: ...
+
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("compared")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    signal.signal(signal.SIGUSR1, first := Contrary())
+    before = KIND.snapshot()
+    signal.signal(signal.SIGUSR1, Contrary())
+    assert [change.name for change in KIND.diff(before, KIND.snapshot())] == ["SIGUSR1"]
+    KIND.restore(before)
+    assert signal.getsignal(signal.SIGUSR1) is first
+
+
 def test_a_fixtures_handler_stays_and_the_tests_goes() -> None:
     initial = KIND.snapshot()
     signal.signal(signal.SIGUSR1, ignore)
