@@ -10,6 +10,7 @@ import functools
 import types
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
+from gc import get_referents
 from itertools import islice
 from typing import Any
 
@@ -41,6 +42,7 @@ EDGE = 100
 
 _mro: Callable[[Any], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 _class_namespace: Callable[[Any], types.MappingProxyType[str, Any]] = type.__dict__["__dict__"].__get__
+_module: Callable[[Any], str] = type.__dict__["__module__"].__get__
 _flags: Callable[[Any], int] = type.__dict__["__flags__"].__get__
 _HEAP_TYPE = 1 << 9
 
@@ -165,14 +167,21 @@ class _Class(Sort):
 
 
 class _Function(Sort):
+    """What a function runs and starts from, and its attributes."""
+
     _NAMES = ("__code__", "__defaults__", "__kwdefaults__")
 
     def read(self, thing: Any) -> Content:
-        return Content(self._NAMES, (thing.__code__, thing.__defaults__, thing.__kwdefaults__))
+        attributes = attributes_of_function(thing) or {}
+        values = (thing.__code__, thing.__defaults__, thing.__kwdefaults__)
+        return Content((*self._NAMES, *attributes), (*values, *attributes.values()))
 
     def undo(self, thing: Any, made: Sequence[Edit]) -> None:
         for name, was, _ in made:
-            setattr(thing, name, was)
+            if was is ABSENT:
+                delattr(thing, name)
+            else:
+                setattr(thing, name, was)
 
 
 class _Cell(Sort):
@@ -245,6 +254,15 @@ def attributes_of(cls: type) -> dict[str, Any]:
     return found
 
 
+def attributes_of_function(function: Any) -> dict[str, Any] | None:
+    """Return a function's ``__dict__``, or ``None`` for one that has none yet: asking for it would make one."""
+    known = function.__globals__, function.__builtins__, function.__kwdefaults__
+    for found in get_referents(function):
+        if type(found) is dict and not any(found is other for other in known):
+            return function.__dict__  # type: ignore[no-any-return]
+    return None
+
+
 def has_attributes(cls: type) -> bool:
     """Return whether a class's instances may have attributes of their own: whether it was made by a ``class``."""
     return _has_own_attributes(cls) and not issubclass(cls, type)
@@ -266,7 +284,7 @@ def lazily_made(cls: type) -> frozenset[str]:
 
 def module_of(cls: type) -> str:
     """Return the name of the module that a class says it is from."""
-    found = _class_namespace(cls).get("__module__")
+    found = _class_namespace(cls).get("__module__") if _flags(cls) & _HEAP_TYPE else _module(cls)
     return found if type(found) is str else ""
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from gc import get_referents
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from isolane.process_state import places
@@ -28,12 +28,14 @@ MOST_PLACES = 2_000
 
 _FENCE = [object()]
 """Stands between the places in a list of what they refer to, so that nothing can move from one to the next unseen."""
-_SMALL_TABLE = 64
+_FEW_KEYS = 8
 """Dictionaries with more keys are checked for another key by their length and the last one: new keys come last."""
+_FEW_ITEMS = 64
+"""Lists with more items are quicker copied by themselves than left to the collector."""
 
 _LEFT_ALONE = (
     "_pytest", "pytest", "pluggy", "logging", "threading", "_thread", "weakref", "typing", "re", "importlib",
-    "_frozen_importlib", "io", "asyncio", "concurrent", "contextvars", "ctypes", "hypothesis", "coverage", "abc",
+    "_frozen_importlib", "io", "asyncio", "concurrent", "contextvars", "ctypes", "hypothesis", "coverage", "abc", "functools",
     "isolane",
 )  # fmt: skip
 """Where classes come from whose objects change by being used, or are another kind's to look at."""
@@ -68,20 +70,20 @@ class Root(NamedTuple):
 class Region:
     """What was found from the roots of one module, at one look."""
 
-    __slots__ = ("_buffers", "_fixed", "_large", "_lists", "_mark", "_tables", "name", "places")
+    __slots__ = ("_buffers", "_keys", "_large", "_lists", "_long_keys", "_mark", "_watched", "name", "places")
 
     def __init__(self, name: str, found: dict[PlaceKey, Place]) -> None:
         self.name = name
         self.places = found
-        self._fixed: tuple[Any, ...] = ()
         self._lists: list[list[Any]] = []
-        self._tables: list[Any] = []
+        self._keys: list[Any] = []
+        self._long_keys: list[Any] = []
         self._large: list[tuple[Any, Sort]] = []
         self._buffers: list[bytearray] = []
         watched: list[Any] = []
         for place in found.values():
             self._watch(place, watched)
-        self._fixed = tuple(watched)
+        self._watched = tuple(watched)
         self._mark = self._look()
 
     def _watch(self, place: Place, watched: list[Any]) -> None:
@@ -92,27 +94,29 @@ class Region:
             self._buffers.append(thing)
         elif len(place.content.values) > LARGE:
             self._large.append((thing, sort))
-        elif type(thing) is list:
+        elif type(thing) is list and len(thing) > _FEW_ITEMS:
             self._lists.append(thing)
         else:
             if sort is places.CLASS:
                 (thing,) = get_referents(type.__dict__["__dict__"].__get__(thing))
+            elif sort is places.FUNCTION:
+                watched += (thing, _FENCE)
+                thing = places.attributes_of_function(thing)
+                if thing is None:
+                    return
             watched += (thing, _FENCE)
-            if sort is places.CLASS or sort is places.NAMESPACE or sort is places.MAPPING:
-                self._tables.append(dict.keys(thing))
+            if type(thing) is dict or sort is places.MAPPING:
+                keys = dict.keys(thing)
+                (self._keys if len(keys) <= _FEW_KEYS else self._long_keys).append(keys)
 
     def _look(self) -> tuple[object, ...]:
-        found = get_referents(*self._fixed)
+        found = get_referents(*self._watched)
         for items in self._lists:
             found += items
             found += _FENCE
-        for keys in self._tables:
-            size = len(keys)
-            if size <= _SMALL_TABLE:
-                found += keys
-                found += _FENCE
-            else:
-                found.append(next(reversed(keys)))
+        # Keys need no fences: as many values as keys have been fenced in.
+        found += chain.from_iterable(self._keys)
+        found += map(next, map(reversed, self._long_keys))
         if not self._large and not self._buffers:
             return (addresses(tuple(found)),)
         sizes = []
