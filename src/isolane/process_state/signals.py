@@ -123,7 +123,7 @@ class SignalsKind:
                 continue
             handler = before.of_timeout if position == self._alarm and before.of_timeout else old
             try:
-                signal.signal(number, handler)
+                _raw.signal(number, handler)
             except (ValueError, TypeError, OSError):
                 lost.append(_name_of_signal(number))
         for timer, (runs, interval) in zip(self._timers, before.timers, strict=True):

@@ -183,6 +183,8 @@ def test_handlers_that_cannot_be_compared_do_no_harm() -> None:
         def __call__(self, *_: object) -> None: ...
 
         def __eq__(self, other: object) -> bool:
+            if isinstance(other, int):  # Python's own comparison, with SIG_DFL
+                return False
             raise RuntimeError("compared")
 
         __hash__ = None  # type: ignore[assignment]
