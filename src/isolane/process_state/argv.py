@@ -39,4 +39,4 @@ class ArgumentsKind:
 
 
 def _tell(arguments: ListSnapshot) -> tuple[str, ...]:
-    return tuple(item if isinstance(item, str) else f"a {type(item).__name__}" for item in arguments.entries)
+    return tuple(item if isinstance(item, str) else f"{type(item).__name__} object" for item in arguments.entries)

@@ -69,4 +69,8 @@ def _describe(where: str, hook: Any) -> str:
 
 def _with_level(change: Change) -> Change:
     added = change.before is None
-    return replace(change, level=Level.HARMLESS) if added and change.name.endswith(_OF_LIBRARIES) else change
+    return (
+        replace(change, level=Level.HARMLESS)
+        if added and any(name in change.name for name in _OF_LIBRARIES)
+        else change
+    )

@@ -4,7 +4,8 @@ To use one is no leak, although it moves its state: nobody knows what comes next
 from then on every test gets numbers that depend on who was there before it. So where a state has changed, the
 question is whether it can have come about by drawing numbers. Both generators are Mersenne Twisters, which make 624
 numbers at a time out of the last 624; the one before is run ahead until it meets the one after, or for so long that
-a test that only drew numbers would have been met. A test that draws more than that is taken for one that seeds.
+a test that only drew numbers would have been met. A test that draws more than that is taken for one that seeds, and
+so is one that seeds with nothing, from the operating system: what it was seeded with a state does not tell.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def name_of(value: object) -> str | None:
     """Return what an object goes by: the full name of a function or class, of the class of anything else.
 
     >>> name_of(print), name_of(partial(name_of, 1)), name_of(object())
-    ('builtins.print', 'isolane.process_state.slots.name_of', 'a builtins.object')
+    ('builtins.print', 'isolane.process_state.slots.name_of', 'builtins.object object')
     """
     if value is None:
         return None
@@ -105,10 +105,9 @@ def name_of(value: object) -> str | None:
         qualified = value.__qualname__  # type: ignore[attr-defined]
         return f"{value.__module__}.{qualified}" if value.__module__ else str(qualified)
     except Exception:  # noqa: BLE001  # it has none, or answers questions about attributes in its own way
-        return f"a {type(value).__module__}.{type(value).__qualname__}"
+        return f"{type(value).__module__}.{type(value).__qualname__} object"
 
 
 def package_of(value: object) -> str:
     """Return the top-level package that an object's code, or its class, comes from."""
-    name = name_of(value) or ""
-    return name.removeprefix("a ").partition(".")[0]
+    return (name_of(value) or "").partition(".")[0]

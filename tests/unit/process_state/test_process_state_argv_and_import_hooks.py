@@ -56,7 +56,7 @@ def test_another_list_of_the_same_arguments_is_harmless_and_anything_else_does_n
     before = ARGUMENTS.snapshot()
     sys.argv = list(argv)
     assert [change.level for change in ARGUMENTS.diff(before, ARGUMENTS.snapshot())] == [Level.HARMLESS]
-    for value, told in ((None, ()), (5, ()), ([Path("p"), "x"], (f"a {type(Path()).__name__}", "x"))):
+    for value, told in ((None, ()), (5, ()), ([Path("p"), "x"], (f"{type(Path()).__name__} object", "x"))):
         sys.argv = value
         assert [change.after for change in ARGUMENTS.diff(before, ARGUMENTS.snapshot())] == [told]
         ARGUMENTS.restore(before)
@@ -89,7 +89,7 @@ def test_finders_are_told_and_given_back() -> None:
     first, *others = HOOKS.diff(before, HOOKS.snapshot())
     assert (first.before, first.after) == (0, None)
     assert others == [
-        Change("import_hooks", f"sys.meta_path a {own}", None, 0),
+        Change("import_hooks", f"sys.meta_path {own} object", None, 0),
         Change("import_hooks", f"sys.meta_path {own}", None, len(finders)),
     ]
     sys.meta_path = []

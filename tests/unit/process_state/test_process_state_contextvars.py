@@ -54,7 +54,7 @@ def test_a_variable_with_a_default_has_it_again() -> None:
     variable: ContextVar[object] = ContextVar("contrary", default=default)
     before = KIND.snapshot()
     variable.set(Contrary())
-    own = f"a {__name__}.Contrary"
+    own = f"{__name__}.Contrary object"
     assert KIND.diff(before, KIND.snapshot()) == [Change("contextvars", "contrary", own, own, Level.SUSPECT)]
     KIND.restore(before)
     assert variable.get() is default

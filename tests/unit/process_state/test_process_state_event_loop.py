@@ -55,7 +55,7 @@ def test_a_policy_is_told_and_given_back_with_its_loop(loop: asyncio.AbstractEve
     before = KIND.snapshot()
     asyncio.set_event_loop_policy(OwnPolicy())
     policy, current = KIND.diff(before, KIND.snapshot())
-    assert policy == Change("event_loop", "policy", "asyncio's", f"a {__name__}.OwnPolicy")
+    assert policy == Change("event_loop", "policy", "asyncio's", f"{__name__}.OwnPolicy object")
     assert current.level is Level.HARMLESS
     KIND.restore(before)
     assert events._event_loop_policy is before.policy
@@ -82,7 +82,7 @@ def test_a_closed_loop_that_stays_current_is_dangerous(loop: asyncio.AbstractEve
     (change,) = KIND.diff(before, KIND.snapshot())
     assert (change.name, change.after, change.level) == (
         "current loop",
-        f"a {type(loop).__module__}.{type(loop).__qualname__}, closed",
+        f"{type(loop).__module__}.{type(loop).__qualname__} object, closed",
         Level.DANGEROUS,
     )
     KIND.restore(before)

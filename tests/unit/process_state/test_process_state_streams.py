@@ -35,7 +35,7 @@ def test_a_replaced_stream_is_told_and_given_back(name: str) -> None:
     before = kind.snapshot()
     setattr(sys, name, io.StringIO())
     (change,) = kind.diff(before, kind.snapshot())
-    assert (change.name, change.after) == (f"sys.{name}", "a _io.StringIO")
+    assert (change.name, change.after) == (f"sys.{name}", "_io.StringIO object")
     kind.restore(before)
     assert getattr(sys, name) is stream
     assert kind.diff(before, kind.snapshot()) == []
