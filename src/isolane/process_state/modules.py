@@ -100,7 +100,7 @@ def _mark(modules: dict[str, Any]) -> object:
     """Return what changes when a module comes or goes."""
     if version_of is not None:
         return id(modules), version_of(modules)
-    return addresses((*modules, *modules.values()))
+    return len(modules), addresses(tuple(modules.values()))
 
 
 def _differing(before: Modules, after: Modules) -> list[tuple[str, Any, Any]]:

@@ -40,7 +40,7 @@ def test_what_was_started_is_told_and_stopped(kind: MockPatchesKind) -> None:
     mock.patch.dict(SETTINGS, region="north").start()
     assert kind.diff(before, kind.snapshot()) == [
         Change("mock_patches", "os.getcwd", "posix.getcwd", "patched"),
-        Change("mock_patches", f"{__name__}.Client.retries", "a builtins.int", "patched"),
+        Change("mock_patches", f"{__name__}.Client.retries", "builtins.int object", "patched"),
         Change("mock_patches", "a dictionary", None, "patched"),
     ]
     kind.restore(before)

@@ -72,8 +72,8 @@ print(len(changes) > 50, [change.name for change in changes if change.level.valu
     ("stub", "told"),
     [
         (types.ModuleType("isolane_stub"), "module made by hand"),
-        (mock.MagicMock(), "a unittest.mock.MagicMock"),
-        (types.SimpleNamespace(), "a types.SimpleNamespace"),
+        (mock.MagicMock(), "unittest.mock.MagicMock object"),
+        (types.SimpleNamespace(), "types.SimpleNamespace object"),
         (None, "None"),
     ],
     ids=["module", "mock", "namespace", "none"],
@@ -116,7 +116,7 @@ def test_a_module_replaced_in_its_place_is_told_and_put_back(kind: ModulesKind, 
     before = kind.snapshot()
     sys.modules[f"{package}.inner"] = mock.MagicMock()
     (change,) = kind.diff(before, kind.snapshot())
-    assert (change.name, change.after) == (f"{package}.inner", "a unittest.mock.MagicMock")
+    assert (change.name, change.after) == (f"{package}.inner", "unittest.mock.MagicMock object")
     kind.restore(before)
     assert sys.modules[f"{package}.inner"] is old
 
