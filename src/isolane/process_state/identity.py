@@ -22,15 +22,19 @@ def _memory_reader() -> Callable[[int, int], bytes] | None:
     if sys.implementation.name != "cpython" or tuple.__itemsize__ != _POINTER:
         return None
     try:
-        from ctypes import string_at
-    except ImportError:
+        from ctypes import PYFUNCTYPE, c_ssize_t, c_void_p, py_object, pythonapi
+
+        # What ctypes.string_at comes to, without two calls of Python functions on the way.
+        prototype = PYFUNCTYPE(py_object, c_void_p, c_ssize_t)
+        copy: Any = prototype(("PyBytes_FromStringAndSize", pythonapi))
+    except (ImportError, AttributeError):
         return None
     pair = (object(), object())
-    found = string_at(id(pair) + _ITEMS, 2 * _POINTER)
-    return string_at if found == struct.pack("PP", id(pair[0]), id(pair[1])) else None
+    found = copy(id(pair) + _ITEMS, 2 * _POINTER)
+    return copy if found == struct.pack("PP", id(pair[0]), id(pair[1])) else None
 
 
-_string_at = _memory_reader()
+_copy_memory = _memory_reader()
 
 
 def addresses(items: tuple[Any, ...]) -> object:
@@ -38,6 +42,6 @@ def addresses(items: tuple[Any, ...]) -> object:
 
     It holds no references: it says something only as long as something else keeps the items alive.
     """
-    if _string_at is None:
+    if _copy_memory is None:
         return list(map(id, items))
-    return _string_at(id(items) + _ITEMS, _POINTER * len(items))
+    return _copy_memory(id(items) + _ITEMS, _POINTER * len(items))

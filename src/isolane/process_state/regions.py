@@ -14,10 +14,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from gc import get_referents
 from itertools import chain, islice
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from isolane.process_state import places
 from isolane.process_state.contents import ATOMS, Content
+from isolane.process_state.dict_version import version_of
 from isolane.process_state.identity import addresses
 from isolane.process_state.places import LARGE, Sort
 
@@ -31,12 +33,13 @@ _FENCE = [object()]
 _FEW_KEYS = 8
 """Dictionaries with more keys are checked for another key by their length and the last one: new keys come last."""
 _FEW_ITEMS = 64
-"""Lists with more items are quicker copied by themselves than left to the collector."""
+"""Lists with more items are quicker copied by themselves than left to the collector, and dictionaries with more are
+asked for the version that some Pythons keep."""
 
 _LEFT_ALONE = (
     "_pytest", "pytest", "pluggy", "logging", "threading", "_thread", "weakref", "typing", "re", "importlib",
-    "_frozen_importlib", "io", "asyncio", "concurrent", "contextvars", "ctypes", "hypothesis", "coverage", "abc", "functools",
-    "isolane",
+    "_frozen_importlib", "io", "asyncio", "concurrent", "contextvars", "ctypes", "hypothesis", "coverage", "abc",
+    "functools", "isolane",
 )  # fmt: skip
 """Where classes come from whose objects change by being used, or are another kind's to look at."""
 
@@ -70,7 +73,9 @@ class Root(NamedTuple):
 class Region:
     """What was found from the roots of one module, at one look."""
 
-    __slots__ = ("_buffers", "_keys", "_large", "_lists", "_long_keys", "_mark", "_watched", "name", "places")
+    __slots__ = (
+        "_buffers", "_counted", "_keys", "_large", "_lists", "_long_keys", "_mark", "_watched", "name", "places"
+    )  # fmt: skip
 
     def __init__(self, name: str, found: dict[PlaceKey, Place]) -> None:
         self.name = name
@@ -78,12 +83,14 @@ class Region:
         self._lists: list[list[Any]] = []
         self._keys: list[Any] = []
         self._long_keys: list[Any] = []
+        self._counted: list[dict[Any, Any]] = []
         self._large: list[tuple[Any, Sort]] = []
         self._buffers: list[bytearray] = []
         watched: list[Any] = []
         for place in found.values():
             self._watch(place, watched)
         self._watched = tuple(watched)
+        self._lists = [items for thing in self._lists for items in (thing, _FENCE)]
         self._mark = self._look()
 
     def _watch(self, place: Place, watched: list[Any]) -> None:
@@ -92,6 +99,8 @@ class Region:
             return
         if sort is places.BUFFER:
             self._buffers.append(thing)
+        elif version_of is not None and sort is places.MAPPING and type(thing) is dict and len(thing) > _FEW_ITEMS:
+            self._counted.append(thing)
         elif len(place.content.values) > LARGE:
             self._large.append((thing, sort))
         elif type(thing) is list and len(thing) > _FEW_ITEMS:
@@ -113,18 +122,19 @@ class Region:
         found = get_referents(*self._watched)
         for items in self._lists:
             found += items
-            found += _FENCE
         # Keys need no fences: as many values as keys have been fenced in.
         found += chain.from_iterable(self._keys)
         found += map(next, map(reversed, self._long_keys))
+        others: list[object] = [version_of(thing) for thing in self._counted] if version_of is not None else []
         if not self._large and not self._buffers:
-            return (addresses(tuple(found)),)
-        sizes = []
+            return addresses(tuple(found)), others
         for thing, sort in self._large:
             size, ends = places.size_and_ends(thing, sort)
-            sizes.append(size)
+            others.append(size)
             found += ends
-        return (addresses(tuple(found)), sizes, [places.BUFFER.read(thing).values for thing in self._buffers])
+        for thing in self._buffers:
+            others += places.BUFFER.read(thing).values
+        return addresses(tuple(found)), others
 
     def is_current(self) -> bool:
         """Return whether everything is as it was, without reading it."""
@@ -184,7 +194,7 @@ class Walk:
                 yield Place(value, container, where, _NOTHING, depth, place.of_library)
             if (container is None or container.base is not cls) and places.has_attributes(cls):
                 module = places.module_of(cls)
-                if self._is_ours(module):
+                if self._is_ours(module) or cls is SimpleNamespace:
                     yield Place(value, places.INSTANCE, where, _NOTHING, depth, False)
                 elif not place.of_library and module.partition(".")[0] not in _LEFT_ALONE:
                     yield Place(value, places.INSTANCE, where, _NOTHING, depth, True)
