@@ -71,7 +71,13 @@ class DescriptorsKind:
             if before.get(number) != what and not any(other in what for other in _OTHERS)
         ]
         return changes + [
-            Change(self.name, what, f"open, descriptor {number}", None)
+            Change(
+                self.name,
+                what,
+                f"open, descriptor {number}",
+                None,
+                Level.HARMLESS if _level(number, what) is Level.HARMLESS else Level.DANGEROUS,
+            )
             for number, what in before.items()
             if number not in after and first.get(number) == what and not any(other in what for other in _OTHERS)
         ]

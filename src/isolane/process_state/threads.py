@@ -15,8 +15,8 @@ Threads = tuple["ReferenceType[threading.Thread]", ...]
 
 _GRACE = 0.01
 """Seconds in which threads that are about to end may do so. Only waited for where a test has left one running."""
-_OTHERS = ("pytest_timeout ", "isolane")
-"""How the threads are named that others start around a test: the timer of pytest-timeout, and our own."""
+_OTHERS = ("pytest_timeout ",)
+"""How the threads are named that others start around a test: the timer of pytest-timeout."""
 
 
 class ThreadsKind:

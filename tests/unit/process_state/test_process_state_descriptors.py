@@ -96,6 +96,15 @@ def test_devices_and_files_of_libraries_do_no_harm(kind: DescriptorsKind, closin
     assert kind.diff(before, kind.snapshot()) == changes
 
 
+def test_a_device_that_is_closed_does_no_harm(closing: ExitStack, kind: DescriptorsKind) -> None:
+    null = closing.enter_context(Path(os.devnull).open())  # noqa: SIM115  # closed by the fixture, too
+    before = kind.snapshot()
+    null.close()
+    (change,) = kind.diff(before, kind.snapshot())
+    assert (change.name, change.after, change.level) == (os.devnull, None, Level.HARMLESS)
+    kind.restore(before)
+
+
 def test_a_descriptor_of_the_process_that_is_closed_is_told_one_of_a_test_is_not(
     kind: DescriptorsKind, tmp_path: Path, closing: ExitStack
 ) -> None:
