@@ -3,9 +3,9 @@
 To use one is no leak, although it moves its state: nobody knows what comes next, before or after. To seed one is:
 from then on every test gets numbers that depend on who was there before it. So where a state has changed, the
 question is whether it can have come about by drawing numbers. Both generators are Mersenne Twisters, which make 624
-numbers at a time out of the last 624; the one before is run ahead until it meets the one after, or for so long that
-a test that only drew numbers would have been met. A test that draws more than that is taken for one that seeds, and
-so is one that seeds with nothing, from the operating system: what it was seeded with a state does not tell.
+numbers at a time out of the last 624; the one before is run ahead until it meets the one after, or has made more
+numbers than a test draws in that time. A test that draws still more is taken for one that seeds, and so is one that
+seeds with nothing, from the operating system: what it was seeded with a state does not tell.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from isolane.model.clock import Clock, SystemClock
 from isolane.model.state import Change, Level
 
 _WORDS = 624
@@ -24,8 +25,11 @@ _BLOCK_BYTES = 4 * _WORDS
 _FORMAT = f"={_WORDS + 1}I"
 """A state as it is kept here: the last 624 numbers, before they are tempered, and how many of them are used up."""
 _STATE_BYTES = struct.calcsize(_FORMAT)
-_BLOCKS_AHEAD = (2, 158)
-"""100,000 numbers, under a millisecond; most tests are met within the first two blocks."""
+_FIRST_BLOCKS, _CHUNK_BLOCKS, _MOST_BLOCKS = 2, 158, 10_000
+"""Run ahead for two blocks, where most tests are met, then up to 100,000 numbers in a millisecond, then further for
+tests that have taken longer, but not for ever (6 million, 70 ms)."""
+_BLOCKS_PER_SECOND = 8000
+"""Of a test: 5 million numbers, 200 ns each, which is quick for Python. To run ahead takes a seventeenth of that."""
 _NUMPYS_MODULE = "numpy.random.mtrand"
 
 State = bytes | None
@@ -37,6 +41,8 @@ class RandomSnapshot(NamedTuple):
     python: State
     numpy: State
     reserve: float | None
+    taken: float
+    """When, in seconds of the monotonic clock."""
 
 
 class RandomStateKind:
@@ -48,8 +54,9 @@ class RandomStateKind:
 
     name = "random_state"
 
-    def __init__(self, reseeded: bool | None = None) -> None:
+    def __init__(self, reseeded: bool | None = None, clock: Clock | None = None) -> None:
         self._reseeded = reseeded
+        self._clock = clock or SystemClock()
         self._generator: Any = getattr(random.getstate, "__self__", None)
         self._read: Callable[[], State] | None = None
         self._bit_generator: Any = None
@@ -58,17 +65,18 @@ class RandomStateKind:
     def snapshot(self) -> RandomSnapshot:
         """Copy both states, in under a microsecond each."""
         if self._reseeded or (self._reseeded is None and "pytest_randomly" in sys.modules):
-            return RandomSnapshot(None, None, None)
+            return RandomSnapshot(None, None, None, 0.0)
         if self._read is None:
             self._read = _reader(self._generator)
         numpys = self._numpy_state() if "numpy" in sys.modules else None
-        return RandomSnapshot(self._read(), numpys, getattr(self._generator, "gauss_next", None))
+        reserve = getattr(self._generator, "gauss_next", None)
+        return RandomSnapshot(self._read(), numpys, reserve, self._clock.monotonic())
 
     def diff(self, before: RandomSnapshot, after: RandomSnapshot) -> list[Change]:
         """Return a change a generator: harmless if it was used, suspect if it was seeded."""
         return [
             Change(self.name, name, "where it was", "seeded", Level.SUSPECT)
-            if _is_seeded(old, new)
+            if _is_seeded(old, new, after.taken - before.taken)
             else Change(self.name, name, "where it was", "moved on", Level.HARMLESS)
             for name, old, new in (
                 ("random", before.python, after.python),
@@ -79,16 +87,18 @@ class RandomStateKind:
 
     def rebase(self, pending: RandomSnapshot, before: RandomSnapshot, after: RandomSnapshot) -> RandomSnapshot:
         """Take over a state that was seeded."""
-        python = after if _is_seeded(before.python, after.python) else pending
-        numpys = after if _is_seeded(before.numpy, after.numpy) else pending
-        return RandomSnapshot(python.python, numpys.numpy, python.reserve)
+        seconds = after.taken - before.taken
+        python = after if _is_seeded(before.python, after.python, seconds) else pending
+        numpys = after if _is_seeded(before.numpy, after.numpy, seconds) else pending
+        return RandomSnapshot(python.python, numpys.numpy, python.reserve, pending.taken)
 
     def restore(self, before: RandomSnapshot) -> None:
         """Put back what was seeded. One that was used goes on from where it is: no two tests get the same numbers."""
         now = self.snapshot()
-        if before.python is not None and _is_seeded(before.python, now.python):
+        seconds = now.taken - before.taken
+        if before.python is not None and _is_seeded(before.python, now.python, seconds):
             self._generator.setstate((3, struct.unpack(_FORMAT, before.python), before.reserve))
-        if before.numpy is not None and _is_seeded(before.numpy, now.numpy):
+        if before.numpy is not None and _is_seeded(before.numpy, now.numpy, seconds):
             _put_numpy(before.numpy)
 
     def _numpy_state(self) -> State:
@@ -144,8 +154,8 @@ def _not_looked_at() -> None:
     return None
 
 
-def _is_seeded(before: State, after: State) -> bool:
-    """Return whether drawing up to 100,000 numbers does not lead from one state to the other."""
+def _is_seeded(before: State, after: State, seconds: float) -> bool:
+    """Return whether drawing as many numbers as one does in that time does not lead from one state to the other."""
     if before is None or after is None or before == after:
         return False
     *old, old_used = struct.unpack(_FORMAT, before)
@@ -154,7 +164,9 @@ def _is_seeded(before: State, after: State) -> bool:
         return bool(new_used < old_used)
     wanted = _made_of(new, used=0).randbytes(_BLOCK_BYTES)
     ahead = _made_of(old, used=_WORDS)
-    return not any(wanted in ahead.randbytes(blocks * _BLOCK_BYTES) for blocks in _BLOCKS_AHEAD)
+    most = min(_MOST_BLOCKS, max(_CHUNK_BLOCKS, int(seconds * _BLOCKS_PER_SECOND)))
+    chunks = (_FIRST_BLOCKS, *(_CHUNK_BLOCKS for _ in range(0, most, _CHUNK_BLOCKS)))
+    return not any(wanted in ahead.randbytes(blocks * _BLOCK_BYTES) for blocks in chunks)
 
 
 def _made_of(words: list[int], used: int) -> random.Random:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from isolane.model.clock import FakeClock
 from isolane.model.state import Change, Level
 from isolane.process_state.random_state import RandomStateKind
 
@@ -52,6 +53,25 @@ def test_drawing_is_harmless_and_the_next_test_gets_other_numbers(drawn: int) ->
     state = random.getstate()
     KIND.restore(before)
     assert random.getstate() == state
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.001, "seeded"), (0.1, "moved on"), (10, "moved on")])
+def test_who_takes_long_may_have_drawn_many(seconds: float, told: str) -> None:
+    clock = FakeClock()
+    kind = RandomStateKind(reseeded=False, clock=clock)
+    before = kind.snapshot()
+    random.getrandbits(32 * 300_000)
+    clock.advance(seconds)
+    assert [change.after for change in kind.diff(before, kind.snapshot())] == [told]
+
+
+def test_running_ahead_ends() -> None:
+    clock = FakeClock()
+    kind = RandomStateKind(reseeded=False, clock=clock)
+    before = kind.snapshot()
+    random.seed(42)
+    clock.advance(1e9)
+    assert kind.diff(before, kind.snapshot()) == [SEEDED]
 
 
 def test_gauss_and_shuffle_are_drawing_too() -> None:
