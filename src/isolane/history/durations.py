@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,12 @@ _DAMAGE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, Re
 """What comes of reading JSON that is not what it should be."""
 _NO_FIGURE = 1e18
 """No weight, duration or time is as much; nor is infinity, and NaN is not less either."""
+
+_PLAIN_PASS = re.compile(
+    r'\{"kind":"test-finished","at":([\d.]+),"node_id":"([^"\\]*)","worker":"[^"\\]*","category":"passed",'
+    r'"setup":([\d.]+),"call":([\d.]+),"teardown":([\d.]+)\}'
+)
+"""The line of nearly every test: read by this it need not be decoded, which takes ten times as long."""
 
 _Row = list[int]
 
@@ -212,13 +219,18 @@ def _finished_tests(root: Path, run_id: str) -> list[tuple[str, float, float]]:
     All of them or none: half a run, counted in, would be counted in again. A damaged line is passed over.
     """
     path = runs_directory(root) / run_id / FILE_NAME
-    kind = f'"{TestFinished.kind}"'.encode()
+    kind = f'"{TestFinished.kind}"'
     found = []
-    for line in path.read_bytes().split(b"\n"):
-        if kind not in line:  # the others need not be decoded: that takes most of the time
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        plain = _PLAIN_PASS.fullmatch(line)
+        if plain is not None:
+            at, node_id, setup, call, teardown = plain.groups()
+            found.append((node_id, float(setup) + float(call) + float(teardown), float(at)))
+            continue
+        if kind not in line:  # the others need not be decoded
             continue
         try:
-            event = decode(line.decode("utf-8", "replace"), str(path))
+            event = decode(line, str(path))
             if isinstance(event, TestFinished) and event.category not in _UNTOLD:
                 found.append((str(event.node_id), float(event.seconds), float(event.at)))
         except (RecordError, *_DAMAGE):

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
 EXCEPTION_ATTRIBUTE = "isolane_exception"
 
 
-def exception_names(config: pytest.Config) -> ExceptionNames | ExceptionNamesAround:
-    """Return the plugin: the cheaper one, unless it would keep a conftest's or a plugin's own hook from being called.
+def exception_names(
+    config: pytest.Config, *, in_one_process: bool
+) -> ExceptionNames | ExceptionNamesAround | ExceptionNamesAfter:
+    """Return the plugin: the cheapest one, unless it would keep a conftest's or a plugin's own hook from being called.
 
+    in_one_process: what makes a report is also what keeps it, so that the name may be added a moment later. Else
     pytest asks for the first report that is made, so a hook that makes it is the last that is called. What is
     registered later (a conftest of a subdirectory) is called before ours and needs no care.
     """
+    if in_one_process:
+        return ExceptionNamesAfter()
     others = [
         one
         for one in config.hook.pytest_runtest_makereport.get_hookimpls()
         if not (one.wrapper or one.hookwrapper) and one.plugin_name not in ("runner", "unittest")
     ]
     return ExceptionNamesAround() if others else ExceptionNames()
+
+
+class ExceptionNamesAfter:
+    """For a serial run: a hook that is called for failures only."""
+
+    def pytest_exception_interact(self, call: pytest.CallInfo[Any], report: object) -> None:
+        """Add it."""
+        if call.excinfo is not None:
+            setattr(report, EXCEPTION_ATTRIBUTE, call.excinfo.typename)
 
 
 class ExceptionNamesAround:

@@ -40,7 +40,8 @@ class AfterRun:
     def pytest_unconfigure(self) -> Any:
         """Wait for everyone else, the recorder among them."""
         result = yield
-        remember_run(self._root, self._run_id)
+        if self._parallel:  # what a serial run has shown is counted in by the next one that needs it
+            remember_run(self._root, self._run_id)
         prune(self._root, self._keep)
         if self._parallel:
             from isolane.reports.timings_md import timing_sentence

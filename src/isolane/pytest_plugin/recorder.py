@@ -39,6 +39,10 @@ class Recorder:
         self._header = header
         self._open: dict[str, PhaseReports] = {}
         self._counts: dict[str, int] = {}
+        self._passed = 0
+        """Of the tests that passed at once in this process, how many; they are not among the counts until the end."""
+        self._reports: list[pytest.TestReport] = []
+        """In a serial run: the reports since the last test began."""
         self._in_one_process = not header["workers"]
         self._collects_here = header["engine"] != "xdist"
         self._worker_name = CONTROLLER if self._in_one_process else ""
@@ -103,6 +107,10 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         """Write the end: all reporting is done."""
+        if self._reports and self._reports[-1].when == "teardown":
+            self._finish_all(_now())
+        if self._passed:
+            self._counts["passed"] = self._counts.get("passed", 0) + self._passed
         for node_id, test in list(self._open.items()):
             # A test that was interrupted has no teardown to report: nobody knows how it would have ended.
             if test.is_over:
@@ -185,6 +193,8 @@ class Recorder:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Write that a test is about to run, and where; xdist does not tell, and the worker stays empty."""
         now = _now()
+        if self._in_one_process:
+            self._finish_all(now)
         if not self._first_test:
             self._first_test = now
         if nodeid in self._open:  # another attempt of the same test
@@ -193,6 +203,12 @@ class Recorder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep a phase's report until the test is over."""
+        if self._in_one_process:
+            self._reports.append(report)
+            return
+        self._sort(report)
+
+    def _sort(self, report: pytest.TestReport) -> None:
         node_id = report.nodeid
         phases = self._open.get(node_id)
         if phases is None:
@@ -201,6 +217,36 @@ class Recorder:
         if report.when not in ("setup", "call", "teardown"):
             # xdist says '???' of a test whose worker died; no logfinish follows.
             self._finish(node_id)
+
+    def _finish_all(self, now: float) -> None:
+        """Write what became of the tests that have run in this process since the last call: of one, as a rule.
+
+        This is all that a test of a serial run costs, but for three reports kept and its start.
+        """
+        reports = self._reports
+        if not reports:
+            return
+        self._reports = []
+        first = reports[0]
+        if len(reports) == 3 and reports[2].nodeid == first.nodeid and reports[2].when == "teardown":
+            setup, call, teardown = reports
+            if (
+                setup.outcome == call.outcome == teardown.outcome == "passed"
+                and setup.when == "setup"
+                and call.when == "call"
+                and "wasxfail" not in call.__dict__
+            ):
+                self._last_test = now
+                self._passed += 1
+                self.writer.write_line(
+                    encode_passed(now, first.nodeid, CONTROLLER, setup.duration, call.duration, teardown.duration),
+                    with_next=True,
+                )
+                return
+        for report in reports:
+            self._sort(report)
+        for node_id in list(self._open):
+            self.pytest_runtest_logfinish(node_id)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Write what became of the test, unless it is going to be run again."""

@@ -23,7 +23,8 @@ def register_recorder(
 
     What only that process needs is loaded there alone: a worker's start would feel it.
     """
-    config.pluginmanager.register(exception_names(config), "isolane-exception-names")
+    in_one_process = not hasattr(config, "workerinput") and not engine_of(config).workers
+    config.pluginmanager.register(exception_names(config, in_one_process=in_one_process), "isolane-exception-names")
     if hasattr(config, "workerinput"):
         return
     from isolane.history.event_log import EventLogWriter

@@ -15,8 +15,8 @@ from typing import NoReturn
 import pytest
 
 from isolane.engines.fork.controller import Controller
-from isolane.engines.fork.listener import Crash, Limits
 from isolane.engines.fork.lane import FINISH, ONE_TEST, Lane
+from isolane.engines.fork.listener import Crash, Limits
 from isolane.engines.fork.messages import Finished, Goodbye, Message, Started, WantsWork
 from isolane.planning.units import Unit
 
