@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level
@@ -66,8 +67,9 @@ class AtExitKind:
         known = {address for address, _, _ in before.handlers}
         for handler in _handlers():
             # One that is registered already would go altogether, and with it arguments that nobody knows.
-            if id(handler) not in known and not is_library(handler):
-                atexit.unregister(handler)
+            if id(handler) not in known and not _told(handler)[2]:
+                with suppress(Exception):
+                    atexit.unregister(handler)
         left = [name for _, name, _ in _without(before, self.snapshot())]
         if left:
             raise RestoreError(
@@ -91,14 +93,18 @@ _WATCHER: Any = _Watcher()
 
 
 def _handlers() -> list[Callable[..., Any]]:
-    atexit.unregister(_WATCHER)
+    with suppress(Exception):  # A handler that will not be compared ends the walk: those behind it are not seen.
+        atexit.unregister(_WATCHER)
     handlers = _seen.copy()
     _seen.clear()
     return handlers
 
 
 def _told(handler: Callable[..., Any]) -> tuple[int, str, bool]:
-    return id(handler), name_of(handler) or "None", is_library(handler)
+    try:
+        return id(handler), name_of(handler) or "None", is_library(handler)
+    except Exception:  # noqa: BLE001  # a weak proxy whose object is gone, or one that answers nobody's questions
+        return id(handler), f"{name_of(type(handler))} object", False
 
 
 def _without(first: AtExitSnapshot, second: AtExitSnapshot) -> list[tuple[int, str, bool]]:

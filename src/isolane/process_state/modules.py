@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
+from weakref import CallableProxyType, ProxyType
 
 from isolane.model.state import Change, Level
 from isolane.process_state.dict_version import version_of
@@ -22,6 +23,8 @@ Modules = Mapping[str, Any]
 
 _STUB_MAKERS = ("builtins", "types", "unittest", "mock")
 """Where the classes are from of what tests put in a module's place: plain modules, namespaces, mocks, None."""
+_PROXIES = (ProxyType, CallableProxyType)
+"""What stands for a module that leaves ``sys.modules`` with its last user: jinja2 keeps compiled templates so."""
 _MISSING = object()
 
 
@@ -112,6 +115,8 @@ def _differing(before: Modules, after: Modules) -> list[tuple[str, Any, Any]]:
 
 def _level(name: str, old: Any, new: Any, before: Modules, after: Modules) -> Level:
     """Return harmless for what an import did, dangerous for everything else."""
+    if type(old) in _PROXIES or type(new) in _PROXIES:
+        return Level.HARMLESS
     if old is not _MISSING:
         # A module that stood in for itself until it was used.
         unfolded = new is not _MISSING and is_library(type(old)) and not _may_be_stub(old) and _is_imported(new)
@@ -150,4 +155,6 @@ def _describe(value: Any) -> str:
         if isinstance(file, str):
             return f"module from {file}"
         return "module" if vars(value).get("__spec__") is not None else "module made by hand"
-    return name_of(value) or "None"
+    if value is None or issubclass(type(value), type):
+        return name_of(value) or "None"
+    return f"{name_of(type(value))} object"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import gc
+import subprocess
+import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -86,6 +88,21 @@ def test_what_a_fixture_registered_is_not_the_tests(kind: AtExitKind) -> None:
     assert [change.name for change in kind.diff(pending, kind.snapshot())] == [f"{__name__}.another"]
     kind.restore(pending)
     assert kind.diff(pending, kind.snapshot()) == []
+
+
+def test_a_handler_that_will_not_be_compared_does_no_harm() -> None:
+    # In a process of its own, since for the same reason it cannot be unregistered.
+    script = """
+import atexit, weakref
+from isolane.process_state.atexit_handlers import AtExitKind
+kind = AtExitKind()
+before = kind.snapshot()
+atexit.register(weakref.proxy(type("Handler", (), {"__call__": print})()))
+kind.restore(before)
+print(kind.diff(before, kind.snapshot()))
+"""
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert child.stdout == "[]\n"
 
 
 def test_a_snapshot_keeps_no_handler_alive(kind: AtExitKind) -> None:

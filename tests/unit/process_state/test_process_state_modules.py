@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import subprocess
 import sys
 import types
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -135,6 +137,20 @@ def test_a_dictionary_that_was_patched_and_put_back_is_as_it_was(kind: ModulesKi
     with mock.patch.dict(sys.modules, isolane_stub=types.ModuleType("isolane_stub")):
         assert len(kind.diff(before, kind.snapshot())) == 1
     assert kind.diff(before, kind.snapshot()) == []
+
+
+def test_a_weak_proxy_comes_and_goes_as_its_module_does(kind: ModulesKind) -> None:
+    before = kind.snapshot()
+    module = types.ModuleType("isolane_template")
+    sys.modules["isolane_template"] = weakref.proxy(module, lambda _: sys.modules.pop("isolane_template", None))
+    with_it = kind.snapshot()
+    assert [change.level for change in kind.diff(before, with_it)] == [Level.HARMLESS]
+    del module
+    gc.collect()
+    assert "isolane_template" not in sys.modules
+    assert [change.level for change in kind.diff(with_it, kind.snapshot())] == [Level.HARMLESS]
+    kind.restore(with_it)
+    assert "isolane_template" not in sys.modules
 
 
 def test_what_a_fixture_did_is_not_the_tests(kind: ModulesKind, package: str) -> None:
