@@ -111,6 +111,7 @@ def _in_both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     if request.param == "by calls":
         monkeypatch.setattr(identity, "_copy_memory", None)
         monkeypatch.setattr(regions, "version_of", None)
+    monkeypatch.setattr(regions, "DEEPEST", 50)
     monkeypatch.setitem(sys.modules, NAME, ModuleType(NAME))
 
 

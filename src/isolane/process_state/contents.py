@@ -59,8 +59,8 @@ def same_content(first: Content, second: Content) -> bool:
 
 def edits(before: Content, after: Content, same: Callable[[object, object], bool] = same) -> list[Edit]:
     """Return what changed, a key each."""
-    old = {_token(key): (key, value) for key, value in zip(before.keys, before.values, strict=False)}
-    new = {_token(key): (key, value) for key, value in zip(after.keys, after.values, strict=False)}
+    old = {token_of(key): (key, value) for key, value in zip(before.keys, before.values, strict=False)}
+    new = {token_of(key): (key, value) for key, value in zip(after.keys, after.values, strict=False)}
     found = []
     for token in {**old, **new}:
         key, was = old.get(token, (None, ABSENT))
@@ -72,15 +72,15 @@ def edits(before: Content, after: Content, same: Callable[[object, object], bool
 
 def with_edits(content: Content, made: Iterable[Edit]) -> Content:
     """Return the content with the edits made to it, too."""
-    kept = {_token(key): (key, value) for key, value in zip(content.keys, content.values, strict=False)}
+    kept = {token_of(key): (key, value) for key, value in zip(content.keys, content.values, strict=False)}
     for key, _, now in made:
         if now is ABSENT:
-            kept.pop(_token(key), None)
+            kept.pop(token_of(key), None)
         else:
-            kept[_token(key)] = key, now
+            kept[token_of(key)] = key, now
     return Content(tuple(key for key, _ in kept.values()), tuple(value for _, value in kept.values()))
 
 
-def _token(key: object) -> object:
+def token_of(key: object) -> object:
     """Return what tells keys apart without their own ``__hash__`` and ``__eq__``."""
     return (type(key), key) if id(type(key)) in ATOMS else id(key)

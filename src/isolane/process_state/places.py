@@ -79,10 +79,12 @@ class _Mapping(Sort):
 
     def undo(self, thing: Any, made: Sequence[Edit]) -> None:
         base: Any = OrderedDict if issubclass(type(thing), OrderedDict) else dict
+        # What came goes first: its key may be another object, and equal to one that comes back.
         for key, was, _ in made:
             if was is ABSENT:
                 base.pop(thing, key, None)
-            else:
+        for key, was, _ in made:
+            if was is not ABSENT:
                 base.__setitem__(thing, key, was)
 
     def put_in_order(self, thing: Any, content: Content) -> None:

@@ -107,7 +107,7 @@ class RegionKind:
         changes: list[Change] = []
         for key, place in new.items():
             known = old.get(key)
-            if known is not None and not contents.same_content(known.content, place.content):
+            if known is not None and _differs(known, place):
                 changes += self._tell(known, place)
         return changes
 
@@ -159,7 +159,7 @@ class RegionKind:
                 known, kept = old.get(key), found.get(key)
                 if kept is None:
                     changed.setdefault(name, dict(mine.places))[key] = place
-                elif key in new and known is not None and not contents.same_content(known.content, place.content):
+                elif key in new and known is not None and _differs(known, place):
                     target = changed.setdefault(name, dict(mine.places))
                     target[key] = kept._replace(content=_rebased(place.sort, kept, known, place))
         for name, found_now in changed.items():
@@ -260,11 +260,20 @@ def _moved(before: Regions, after: Regions) -> tuple[dict[PlaceKey, Place], dict
     return old, new
 
 
+def _differs(old: Place, new: Place) -> bool:
+    if contents.same_content(old.content, new.content):
+        return False
+    if old.sort is not places.SET:
+        return True
+    # Sets of the same items may well give them in another order.
+    return set(map(contents.token_of, old.content.values)) != set(map(contents.token_of, new.content.values))
+
+
 def _difference(was: tuple[Any, ...], now: tuple[Any, ...]) -> str:
     """Return which items came and which went, the first few of each."""
-    had, has = set(map(id, was)), set(map(id, now))
-    came = [f"+ {places.describe(item)!r}" for item in now if id(item) not in had]
-    went = [f"− {places.describe(item)!r}" for item in was if id(item) not in has]
+    had, has = set(map(contents.token_of, was)), set(map(contents.token_of, now))
+    came = [f"+ {places.describe(item)!r}" for item in now if contents.token_of(item) not in had]
+    went = [f"− {places.describe(item)!r}" for item in was if contents.token_of(item) not in has]
     told = [*came[:_TOLD], *went[:_TOLD]]
     return f": {', '.join(told)}{', …' if len(told) < len(came) + len(went) else ''}" if told else ""
 

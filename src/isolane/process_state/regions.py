@@ -170,7 +170,7 @@ class Walk:
             if key in found or (place.depth and (len(found) >= MOST_PLACES or not is_free(key[0]))):
                 continue
             place = found[key] = place._replace(content=place.sort.read(place.thing))
-            if place.depth < DEEPEST:
+            if place.depth < DEEPEST or place.sort is places.INSTANCE:
                 waiting.extend(self._children(place))
         return Region(name, found)
 

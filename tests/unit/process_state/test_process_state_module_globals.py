@@ -162,6 +162,25 @@ def test_the_same_objects_are_back_in_the_same_order(kind: ModuleGlobalsKind, ap
     assert list(app.ORDERED.items()) == [("a", 1), ("b", 2)]
 
 
+def test_a_key_that_was_made_again_is_the_old_one_afterwards(kind: ModuleGlobalsKind, load: Load) -> None:
+    app: Any = load("TABLE = {(1, 2): 'x', 'other': 1}")
+    key, before = next(iter(app.TABLE)), kind.snapshot()
+    del app.TABLE[1, 2]
+    app.TABLE[tuple([1, 2])] = "y"
+    kind.restore(before)
+    assert list(app.TABLE.items()) == [((1, 2), "x"), ("other", 1)]
+    assert next(iter(app.TABLE)) is key
+
+
+def test_the_order_of_a_set_does_not_matter(kind: ModuleGlobalsKind, app: Any) -> None:
+    app.SEEN.update("abcdefgh")
+    before = kind.snapshot()
+    items = list(app.SEEN)
+    app.SEEN.clear()
+    app.SEEN.update(items[::-1])
+    assert kind.diff(before, kind.snapshot()) == []
+
+
 def test_no_code_of_the_program_is_run(kind: ModuleGlobalsKind, load: Load) -> None:
     app: Any = load(
         """
