@@ -1,41 +1,73 @@
-"""All kinds of process state, in the order in which they are put back."""
+"""All kinds of process state, in the order in which they are put back; each is loaded when somebody asks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from isolane.model.errors import UsageError
 from isolane.process_state.base import Kind
-from isolane.process_state.caches import CacheReference, CachesKind
-from isolane.process_state.cwd import WorkingDirectoryKind
-from isolane.process_state.env import EnvironmentKind
-from isolane.process_state.logging_state import LoggingKind
-from isolane.process_state.sys_path import ImportPathKind
-from isolane.process_state.umask import UmaskKind
-from isolane.process_state.warnings_filters import WarningsKind
+from isolane.process_state.caches import CacheReference
 
-KINDS: Mapping[str, Callable[[], Kind[Any]]] = {
-    kind.name: kind
-    for kind in (
-        EnvironmentKind,
-        WorkingDirectoryKind,
-        UmaskKind,
-        ImportPathKind,
-        LoggingKind,
-        WarningsKind,
-        CachesKind,
-    )
-}
-"""What makes a kind, by its name. Adding a kind is adding a file, and its line here."""
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "env": "env:EnvironmentKind",
+        "cwd": "cwd:WorkingDirectoryKind",
+        "umask": "umask:UmaskKind",
+        "sys_path": "sys_path:ImportPathKind",
+        "argv": "argv:ArgumentsKind",
+        "modules": "modules:ModulesKind",
+        "import_hooks": "import_hooks:ImportHooksKind",
+        "streams": "streams:StreamsKind",
+        "hooks": "hooks:HooksKind",
+        "warnings": "warnings_filters:WarningsKind",
+        "logging": "logging_state:LoggingKind",
+        "signals": "signals:SignalsKind",
+        "mock_patches": "mock_patches:MockPatchesKind",
+        "threads": "threads:ThreadsKind",
+        "children": "children:ChildrenKind",
+        "descriptors": "descriptors:DescriptorsKind",
+        "locale_time": "locale_time:LocaleKind",
+        "random_state": "random_state:RandomStateKind",
+        "event_loop": "event_loop:EventLoopKind",
+        "contextvars": "context_variables:ContextVariablesKind",
+        "socket_timeout": "socket_timeout:SocketTimeoutKind",
+        "decimal": "decimal_context:DecimalContextKind",
+        "gc": "gc_state:GarbageCollectorKind",
+        "atexit": "atexit_handlers:AtExitKind",
+        "caches": "caches:CachesKind",
+        "function_caches": "function_caches:FunctionCachesKind",
+        "functions": "functions:FunctionsKind",
+        "class_attributes": "class_attributes:ClassAttributesKind",
+        "module_globals": "module_globals:ModuleGlobalsKind",
+        "files": "files:FilesKind",
+    }
+)
+"""Where each kind is, by its name. Adding a kind is adding a file, and its line here."""
 
-DEAR = ("module_globals",)
-"""Those that take longer to look at than a quick test runs."""
+RESTORED = ("env", "cwd", "umask", "sys_path", "logging", "warnings", "caches")
+"""Those that are put back after each test where a suite asks for it and does not say which."""
+DEAR = ("function_caches", "functions", "class_attributes", "module_globals")
+"""Those that take longer to look at than a quick test runs: they look into the project's modules."""
+OUTSIDE = ("files",)
+"""Those that are not in the process: a fresh one finds them as they were left."""
 
 
-def watched(*, without: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the kinds that are looked at after a test, by name."""
-    return tuple(name for name in KINDS if name not in without)
+@dataclass(frozen=True)
+class Surroundings:
+    """What some kinds need to know. root: the project. modules: what counts as the project's wherever it lies.
+
+    caches: what the kind ``caches`` clears. temporary: directories in which tests may leave what they like.
+    """
+
+    root: Path = field(default_factory=Path.cwd)
+    modules: Sequence[str] = ()
+    caches: Sequence[CacheReference] = ()
+    temporary: Sequence[Path] = ()
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -47,11 +79,28 @@ def check_names(names: Sequence[str]) -> None:
             )
 
 
-def make_kinds(names: Sequence[str] | None = None, caches: Sequence[CacheReference] = ()) -> tuple[Kind[Any], ...]:
-    """Return the named kinds, all for ``None``, in their order; caches: what the kind ``caches`` clears."""
-    check_names(names or ())
-    return tuple(
-        CachesKind(caches) if name == CachesKind.name else make()
-        for name, make in KINDS.items()
-        if names is None or name in names
-    )
+def make_kinds(names: Sequence[str], surroundings: Surroundings | None = None) -> tuple[Kind[Any], ...]:
+    """Return the named kinds, in their order."""
+    check_names(names)
+    needs = _needs(names, surroundings or Surroundings())
+    made = []
+    for name, place in KINDS.items():
+        if name in names:
+            module, _, kind = place.partition(":")
+            make = getattr(import_module(f"isolane.process_state.{module}"), kind)
+            made.append(needs[name](make) if name in needs else make())
+    return tuple(made)
+
+
+def _needs(names: Sequence[str], around: Surroundings) -> dict[str, Callable[[Any], Kind[Any]]]:
+    """Return how those kinds are made that need to know something."""
+    needs: dict[str, Callable[[Any], Kind[Any]]] = {
+        "caches": lambda make: make(around.caches),
+        "files": lambda make: make(without=around.temporary),
+    }
+    if set(DEAR) & set(names):
+        from isolane.process_state.project_modules import ProjectModules
+
+        modules = ProjectModules([around.root], around.modules)
+        needs |= dict.fromkeys(DEAR, lambda make: make(modules))
+    return needs

@@ -80,6 +80,8 @@ class LoggingKind:
 
     def diff(self, before: LoggingSnapshot, after: LoggingSnapshot) -> list[Change]:
         """Return a change an attribute of a logger, named ``LOGGER.ATTRIBUTE``."""
+        if _equal(before, after):
+            return []
         old_states, new_states = _by_name(before), _by_name(after)
         changes = []
         for name in sorted(old_states.keys() | new_states.keys()):

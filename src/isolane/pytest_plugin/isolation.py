@@ -17,7 +17,7 @@ import pytest
 
 from isolane.model.errors import UsageError
 from isolane.process_state.base import RestoreError
-from isolane.process_state.kinds import KINDS, check_names, make_kinds
+from isolane.process_state.kinds import KINDS, RESTORED, Surroundings, check_names, make_kinds
 from isolane.process_state.ownership import StateStack
 
 pytest_plugins = ["isolane.pytest_plugin.fixtures"]
@@ -32,7 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Not at the top: pytest wants to be the one who imports a plugin, to rewrite its assertions.
     from isolane.pytest_plugin.fixtures import cache_references
 
-    kinds = make_kinds(config.getini("isolane_restore"), cache_references(config))
+    names = config.getini("isolane_restore")
+    kinds = make_kinds(RESTORED if names is None else names, Surroundings(caches=cache_references(config)))
     config.stash[_stack_of] = StateStack(kinds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,21 +10,25 @@ import pytest
 import isolane.process_state
 from isolane.model.errors import UsageError
 from isolane.model.state import Change
-from isolane.process_state.kinds import KINDS, check_names, make_kinds
+from isolane.process_state.kinds import DEAR, KINDS, OUTSIDE, RESTORED, check_names, make_kinds
 
 ROOM = Path(isolane.process_state.__file__).parent
-NO_KINDS = {"__init__", "base", "kinds", "ownership", "sequences", "settings"}
 
 
-def test_every_file_of_the_room_is_a_kind_in_the_list() -> None:
-    listed = {make().__class__.__module__.rpartition(".")[2] for make in KINDS.values()}
-    assert listed == {path.stem for path in ROOM.glob("*.py")} - NO_KINDS
+def test_every_kind_in_the_room_is_in_the_list() -> None:
+    defined = {
+        (path.stem, found)
+        for path in ROOM.glob("*.py")
+        for found in re.findall(r"^class (\w+Kind)\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    } - {("region_kind", "RegionKind"), ("slots", "SlotsKind"), ("slots", "ValuesKind")}
+    assert {tuple(place.split(":")) for place in KINDS.values()} == defined
 
 
 def test_kinds_are_made_by_name_in_the_order_of_the_list() -> None:
     assert [kind.name for kind in make_kinds(["logging", "env"])] == ["env", "logging"]
-    assert [kind.name for kind in make_kinds()] == list(KINDS)
+    assert [kind.name for kind in make_kinds(list(KINDS))] == list(KINDS)
     assert make_kinds([]) == ()
+    assert {*RESTORED, *DEAR, *OUTSIDE} <= set(KINDS)
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,7 +51,7 @@ def register_leaks(config: pytest.Config) -> None:
 
 def make_watch(config: pytest.Config) -> LeakWatch:
     """Return what looks after the tests that run in this process."""
-    from isolane.process_state.kinds import DEAR, make_kinds, watched
+    from isolane.process_state.kinds import DEAR, KINDS, OUTSIDE, Surroundings, make_kinds
     from isolane.process_state.watch import StateWatch
     from isolane.pytest_plugin.fixtures import cache_references
     from isolane.pytest_plugin.state.accepted import Accepted
@@ -59,8 +60,16 @@ def make_watch(config: pytest.Config) -> LeakWatch:
     leaks = value_of(config, "leaks")
     # pytest's own plugin puts the filters back after each test: within the test's protocol, where we look, they are
     # that plugin's.
-    others_business = ("warnings",) if config.pluginmanager.hasplugin("warnings") else ()
-    kinds = make_kinds(watched(without=others_business), cache_references(config))
+    unseen = {"warnings"} if config.pluginmanager.hasplugin("warnings") else set()
+    if leaks == "off":
+        unseen.update(OUTSIDE)
+    base = config.option.basetemp
+    around = Surroundings(
+        config.rootpath,
+        caches=cache_references(config),
+        temporary=[Path(config.invocation_params.dir, base)] if base else [],
+    )
+    kinds = make_kinds([name for name in KINDS if name not in unseen], around)
     watch = StateWatch(
         [kind for kind in kinds if kind.name not in DEAR],
         [kind for kind in kinds if kind.name in DEAR],
