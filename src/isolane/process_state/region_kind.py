@@ -15,6 +15,8 @@ from isolane.process_state.project_modules import ProjectModules
 from isolane.process_state.regions import Place, PlaceKey, Region, Root, Walk
 from isolane.process_state.sequences import rebase_items
 
+_MOST_LINES = 20
+"""How many changes of one place are told one by one."""
 _TOLD = 3
 """How many of the items that came to a sequence or went from it are named."""
 
@@ -112,26 +114,33 @@ class RegionKind:
         return changes
 
     def _tell(self, old: Place, new: Place) -> Iterator[Change]:
+        was, now = old.content.values, new.content.values
         if old.sort.is_keyed:
             made = contents.edits(old.content, new.content)
-            for edit in made:
-                level = self._level(old, edit)
-                if level is not None:
-                    yield self._change(old.name + old.sort.step(edit[0]), edit[1], edit[2], level)
             if not made and old.sort is places.MAPPING:
                 yield Change(self.name, old.name, "its keys in one order", "in another", Level.SUSPECT)
-            return
-        was, now = old.content.values, new.content.values
-        if old.sort is places.BUFFER:
+        elif old.sort is places.BUFFER:
             yield self._change(old.name, was[0], now[0], Level.SUSPECT)
+            return
         elif len(was) == len(now) and old.sort is not places.SET:
-            for position, (first, second) in enumerate(zip(was, now, strict=True)):
-                if not contents.same(first, second):
-                    step = old.sort.step(position)
-                    yield self._change(old.name + step, first, second, _level_of(first, second))
+            made = [
+                (position, first, second)
+                for position, (first, second) in enumerate(zip(was, now, strict=True))
+                if not contents.same(first, second)
+            ]
         else:
             told = _difference(was, now)
             yield Change(self.name, old.name, f"{len(was)} items", f"{len(now)} items{told}", Level.SUSPECT)
+            return
+        for number, edit in enumerate(made):
+            level = self._level(old, edit) if old.sort.is_keyed else _level_of(edit[1], edit[2])
+            if level is None:
+                continue
+            if number >= _MOST_LINES and level is not Level.DANGEROUS:
+                more = len(made) - number
+                yield Change(self.name, old.name, f"{len(was)} items", f"{len(now)} items: {more} more changes", level)
+                return
+            yield self._change(old.name + old.sort.step(edit[0]), edit[1], edit[2], level)
 
     def _change(self, name: str, was: object, now: object, level: Level) -> Change:
         first, second = places.describe(was), places.describe(now)

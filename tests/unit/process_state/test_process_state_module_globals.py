@@ -166,7 +166,7 @@ def test_a_key_that_was_made_again_is_the_old_one_afterwards(kind: ModuleGlobals
     app: Any = load("TABLE = {(1, 2): 'x', 'other': 1}")
     key, before = next(iter(app.TABLE)), kind.snapshot()
     del app.TABLE[1, 2]
-    app.TABLE[tuple([1, 2])] = "y"
+    app.TABLE[tuple(number for number in (1, 2))] = "y"
     kind.restore(before)
     assert list(app.TABLE.items()) == [((1, 2), "x"), ("other", 1)]
     assert next(iter(app.TABLE)) is key
@@ -179,6 +179,17 @@ def test_the_order_of_a_set_does_not_matter(kind: ModuleGlobalsKind, app: Any) -
     app.SEEN.clear()
     app.SEEN.update(items[::-1])
     assert kind.diff(before, kind.snapshot()) == []
+
+
+def test_of_many_changes_of_one_thing_some_are_told(kind: ModuleGlobalsKind, load: Load) -> None:
+    app: Any = load("from collections import deque\nLINE = deque(range(500))\nTABLE = {}")
+    before = kind.snapshot()
+    app.LINE.rotate(1)
+    app.TABLE.update(enumerate(range(500)))
+    changes = kind.diff(before, kind.snapshot())
+    assert len(changes) == 42
+    assert str(changes[20]) == "module_globals isolane_app.LINE: '500 items' → '500 items: 480 more changes'"
+    assert str(changes[41]) == "module_globals isolane_app.TABLE: '0 items' → '500 items: 480 more changes'"
 
 
 def test_no_code_of_the_program_is_run(kind: ModuleGlobalsKind, load: Load) -> None:
