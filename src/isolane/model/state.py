@@ -36,6 +36,11 @@ class Change:
     after: Plain
     level: Level = Level.DANGEROUS
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return kind and name, the name without the key or position within a container."""
+        return self.kind, self.name.partition("[")[0]
+
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.before!r} → {self.after!r}"
 

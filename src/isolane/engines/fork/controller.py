@@ -327,8 +327,9 @@ class Controller:
             # They are all of this unit: at the end of a unit is always a look.
             share.closely_until = share.done + 1
             share.done = max(0, share.done + 1 - worker.unchecked)
-            worker.held.clear()
+            held, worker.held = worker.held, []
             worker.unchecked = 0
+            self._listener.runs_again(worker.name, held)
             return
         if verdict != UNCHECKED:
             self._release(worker)

@@ -34,6 +34,10 @@ class Listener(Protocol):
         """It says something."""
         ...
 
+    def runs_again(self, worker: str, messages: Sequence[Message]) -> None:
+        """What it had said of these tests does not count: they run once more."""
+        ...
+
     def printed(self, worker: str, stream: str, line: str) -> None:
         """It wrote a line (``stdout`` or ``stderr``) that no capture holds."""
         ...

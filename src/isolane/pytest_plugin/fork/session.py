@@ -44,6 +44,7 @@ from isolane.pytest_plugin.fork.worker import Task, work
 from isolane.pytest_plugin.process import process_control
 from isolane.pytest_plugin.replay_hint import replay_command
 from isolane.pytest_plugin.state.start import REPORT_PLUGIN, isolation_of, make_watch
+from isolane.pytest_plugin.state.telling import LeakReport
 from isolane.reports.workers_text import workers_line
 
 
@@ -106,6 +107,7 @@ class ForkSession:
         self._summary = ""
         self._tests: dict[str, int] = {}
         self._stopping = False
+        self._doubted: set[int] = set()
         self._process_id = os.getpid()
 
     # -- the session
@@ -156,8 +158,10 @@ class ForkSession:
             factory.getbasetemp()
         self._warn_of_descriptors()
         self._isolation = isolation_of(self.config)
-        looks = self.config.pluginmanager.hasplugin(REPORT_PLUGIN)
-        self._watch = make_watch(self.config) if looks else None
+        self._leak_report: LeakReport | None = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
+        self._watch = make_watch(self.config) if self._leak_report is not None else None
+        if self._watch is not None and self._leak_report is not None:
+            self._watch.tolerated = self._leak_report.customs.tolerated
         self._controller = Controller(self._units, self._count, self._work, self, self._limits)
         process_control()
         # What lives now lives as long as the run: taken out of the collector's sight, its pages stay shared. It
@@ -249,9 +253,14 @@ class ForkSession:
             self._terminal(worker, message.wanted)
         elif isinstance(message, Goodbye):
             self._nodes[worker].workeroutput = dict(message.output)
-            report: Any = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
-            if message.renews and report is not None:
-                report.renewed += 1
+            if message.renews and self._leak_report is not None:
+                self._leak_report.renewed += 1
+
+    def runs_again(self, worker: str, messages: Sequence[Message]) -> None:  # noqa: ARG002
+        """Remember who failed: if it passes the next time, what was left in its process was the reason."""
+        self._doubted |= {
+            one.test for one in messages if isinstance(one, Reported) and one.values.get("outcome") == "failed"
+        }
 
     def _started(self, worker: str, message: Started) -> None:
         location = (message.location[0], message.location[1], message.location[2])
@@ -273,6 +282,8 @@ class ForkSession:
         self._hook.pytest_runtest_logreport(report=report)
         if report.outcome == "failed":
             self._stop_if_asked()
+        elif message.test in self._doubted and report.when == "call" and self._leak_report is not None:
+            self._leak_report.customs.distrust()
 
     def _finished(self, message: Finished) -> None:
         self._reader.over(message.test)

@@ -232,8 +232,9 @@ class Worker:
             watch.look(item, None)
         if watch.findings is None or not watch.findings.whole:
             return UNCHECKED
-        self._leaves, self._again = watch.dirty, watch.again
-        return AGAIN if watch.again else STANDS
+        self._again = watch.again or watch.doubtful
+        self._leaves = watch.dirty or self._again
+        return AGAIN if self._again else STANDS
 
     def _looks_closely(self) -> bool:
         return self._test in self._closely or self._lane.board.stopped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isolane.model.state import Leak, Level
+from isolane.pytest_plugin.state.customs import Customs
 from isolane.pytest_plugin.state.watching import leaks_of
 
 
@@ -14,13 +15,17 @@ class LeakReport:
     def __init__(self, *, lists: bool) -> None:
         self._lists = lists
         self._leaks: list[Leak] = []
+        self.customs = Customs()
         self.renewed = 0
         """How many processes have been replaced because of what a test had left in them."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what the report has."""
         if report.when == "teardown":
-            self._leaks += leaks_of(report)
+            leaks = leaks_of(report)
+            if leaks:
+                self._leaks += leaks
+                self.customs.add(leaks)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from typing import Any
 
 import pytest
 
-from isolane.model.state import Leak, Level
+from isolane.model.state import Change, Leak, Level
 from isolane.process_state.watch import Findings, StateWatch
 from isolane.pytest_plugin.state.accepted import Accepted
 
@@ -48,8 +48,13 @@ class LeakWatch:
         """Asked before each look: whether it has to be a close one."""
         self.findings: Findings | None = None
         """What the look after the last test has found and nobody has put back; None where there was no look."""
+        self.tolerated: Collection[tuple[str, str]] = ()
+        """Places of changes that are found, and told, but for which nothing is given up; see :class:`Customs`."""
         self.dirty = False
-        """Whether any test has left what may be seen by others and nobody has put back."""
+        """Whether any test has left what may be seen by others and nobody has put back or tolerates."""
+        self.doubtful = False
+        """Whether the last test failed, in a process that was not as clean as a fresh one."""
+        self._tolerates = False
         self.again = False
         """Whether that is dirt that an earlier test, which nobody had looked after, may have left."""
 
@@ -117,6 +122,7 @@ class LeakWatch:
         before = self._watch.expected() if self._restores else {}
         findings = self._watch.look(closely=closely)
         self.again = False
+        self.doubtful = self._failed and self._tolerates
         if findings.changes or of_fixtures:
             findings = self._take(item, findings, of_fixtures, before)
         self.findings = findings
@@ -129,9 +135,7 @@ class LeakWatch:
         of_fixtures = [leak for leak in of_fixtures if not accepted(leak.change)]
         owned = {(leak.change.kind, leak.change.name) for leak in of_fixtures}
         changes = tuple(one for one in findings.changes if not accepted(one) and (one.kind, one.name) not in owned)
-        self.again = self._unchecked > 0 and any(
-            one.kind in self._dear and one.level is not Level.HARMLESS for one in changes
-        )
+        self.again = self._unchecked > 0 and self._dirt(one for one in changes if one.kind in self._dear)
         self._leaks += [*of_fixtures, *(Leak(item.nodeid, one) for one in changes)]
         if self._restores and changes and not self.again:
             changes = self._watch.restore(before, changes)
@@ -140,8 +144,12 @@ class LeakWatch:
             {(leak.change.kind, leak.change.name): leak for leak in self._leaks if leak.change in stays}
         )
         findings = Findings(stays, findings.whole)
-        self.dirty = self.dirty or findings.dirty
+        self.dirty = self.dirty or self._dirt(stays)
+        self._tolerates = self._tolerates or findings.dirty
         return findings
+
+    def _dirt(self, changes: Iterable[Change]) -> bool:
+        return any(one.level is not Level.HARMLESS and one.place not in self.tolerated for one in changes)
 
     # -- telling
 
