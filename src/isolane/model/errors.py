@@ -6,6 +6,7 @@
       RecordError             exit 3: a run's record cannot be read or written
         NewerFormatError      it was written by a newer isolane
       ServerUnavailableError  exit 3: an outside service did not answer
+        ServerMissingError    it is not installed here
 
 Each says what happened, and apart from that what to do. The slug is stable: scripts and docs may name it.
 """
@@ -72,3 +73,7 @@ class NewerFormatError(RecordError):
 
 class ServerUnavailableError(IsolaneError):
     """An outside service did not answer."""
+
+
+class ServerMissingError(ServerUnavailableError):
+    """A program or a library that an outside service needs is not installed here."""

@@ -80,6 +80,11 @@ class StateWatch:
         self._last_look_ended = self._clock.monotonic()
         self._look_seconds = self._last_look_ended - started
 
+    def begin_in_fork(self) -> None:
+        """Do the same in a forked process: what the dear kinds look at came along unchanged."""
+        self._expected.update(self._states(self._quick))
+        self._last_look_ended = self._clock.monotonic()
+
     # -- fixtures of wider scope
 
     def owner_begins(self, owner: Hashable) -> None:

@@ -162,6 +162,7 @@ class ForkSession:
         self._watch = make_watch(self.config) if self._leak_report is not None else None
         if self._watch is not None and self._leak_report is not None:
             self._watch.tolerated = self._leak_report.customs.tolerated
+            self._watch.begin()
         self._controller = Controller(self._units, self._count, self._work, self, self._limits)
         process_control()
         # What lives now lives as long as the run: taken out of the collector's sight, its pages stay shared. It

@@ -194,7 +194,7 @@ class Worker:
 
     def _loop(self) -> None:
         if self._watch is not None:
-            self._watch.begin()
+            self._watch.begin_in_fork()
         self._take(self._order())
         while self._queue and not self._lane.board.stopped:
             self._run_test(self._queue.popleft())

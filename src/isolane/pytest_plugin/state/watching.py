@@ -63,6 +63,10 @@ class LeakWatch:
         self._begun = True
         self._watch.begin()
 
+    def begin_in_fork(self) -> None:
+        """Go on in a forked process, as it is now."""
+        self._watch.begin_in_fork()
+
     # -- the moments
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
