@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+pytest_plugins = ["isolane.pytest_plugin.service_fixtures"]
+
 _USAGE_ERROR = "isolane_usage_error"
 """What a worker leaves for the controller in xdist's workeroutput when its options are wrong."""
 _worker_refused = pytest.StashKey[bool]()

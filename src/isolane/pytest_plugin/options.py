@@ -13,13 +13,17 @@ import pytest
 
 @dataclass(frozen=True)
 class Option:
-    """One option. choices: the words it takes; empty for free text. number: whether it is a whole number."""
+    """One option. choices: the words it takes; empty for free text. number: whether it is a whole number.
+
+    switch: typed without a value, it means ``on``.
+    """
 
     name: str
     default: str
     help: str
     choices: tuple[str, ...] = ()
     number: bool = False
+    switch: bool = False
 
     @property
     def flag(self) -> str:
@@ -83,6 +87,13 @@ OPTIONS = (
         number=True,
     ),
     Option("order", "", "Run exactly the tests whose node ids this file lists, one a line, in that order"),
+    Option(
+        "require-services",
+        "off",
+        "Fail, instead of skip, the tests whose server, program or library is not installed: on, off",
+        choices=("on", "off"),
+        switch=True,
+    ),
     Option("reports", "reports", "Directory for reports, relative to rootdir"),
     Option("keep-runs", "200", "How many runs to keep under .isolane/runs", number=True),
     Option("workers", "2,auto", "Worker counts that isolane prove runs with"),
@@ -102,7 +113,11 @@ def add_options(parser: pytest.Parser) -> None:
             option.flag,
             dest=option.destination,
             default=None,
-            metavar="|".join(option.choices) or option.name.upper(),
+            **(
+                {"action": "store_const", "const": "on"}
+                if option.switch
+                else {"metavar": "|".join(option.choices) or option.name.upper()}
+            ),
             help=f"{option.help}. Default: {option.default or 'none'}. Also {option.variable}, ini {option.ini}.",
         )
         parser.addini(option.ini, option.help, default="")

@@ -1,0 +1,60 @@
+"""Fixtures for servers and repositories that tests have to themselves.
+
+Each imports its resource when a test asks for it. A server that is not installed here skips the test, in one line that
+says how to install it; with ``--isolane-require-services`` it fails the test. One that is installed, or named in the
+environment, and does not work always fails it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from isolane.resources.git import GitRepository
+
+
+@contextmanager
+def _told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End the test with one line where a service is missing or does not work."""
+    from isolane.model.errors import IsolaneError, ServerMissingError
+
+    try:
+        yield
+    except IsolaneError as error:
+        from isolane.pytest_plugin.options import value_of
+
+        missing = isinstance(error, ServerMissingError)
+        if missing and value_of(request.config, "require-services") != "on":
+            pytest.skip(str(error))
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def isolane_git_template() -> Path | None:
+    """The repository, or folder of files, that isolane_git's repositories are copies of; override it to give one."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def _isolane_git_base(
+    request: pytest.FixtureRequest, isolane_git_template: Path | None, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Make this worker's repository that tests get copies of."""
+    from isolane.resources.git import make_base
+
+    with _told(request):
+        return make_base(tmp_path_factory.mktemp("isolane-git"), isolane_git_template)
+
+
+@pytest.fixture
+def isolane_git(_isolane_git_base: Path, tmp_path: Path) -> Iterator[GitRepository]:
+    """A git repository of the test's own, removed after the test with all its worktrees."""
+    from isolane.resources.git import repository
+
+    with repository(tmp_path, _isolane_git_base) as made:
+        yield made
