@@ -7,8 +7,9 @@ environment, and does not work always fails it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,20 +42,28 @@ def isolane_git_template() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def _isolane_git_base(
-    request: pytest.FixtureRequest, isolane_git_template: Path | None, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """Make this worker's repository that tests get copies of."""
+def _isolane_git_bases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path | None], Path]:
+    """Make, once a worker for each template, the repository that tests get copies of."""
     from isolane.resources.git import make_base
 
-    with _told(request):
-        return make_base(tmp_path_factory.mktemp("isolane-git"), isolane_git_template)
+    @cache
+    def base(template: Path | None) -> Path:
+        return make_base(tmp_path_factory.mktemp("isolane-git"), template)
+
+    return base
 
 
 @pytest.fixture
-def isolane_git(_isolane_git_base: Path, tmp_path: Path) -> Iterator[GitRepository]:
+def isolane_git(
+    request: pytest.FixtureRequest,
+    _isolane_git_bases: Callable[[Path | None], Path],
+    isolane_git_template: Path | None,
+    tmp_path: Path,
+) -> Iterator[GitRepository]:
     """A git repository of the test's own, removed after the test with all its worktrees."""
     from isolane.resources.git import repository
 
-    with repository(tmp_path, _isolane_git_base) as made:
+    with _told(request):
+        base = _isolane_git_bases(isolane_git_template)
+    with repository(tmp_path, base) as made:
         yield made
