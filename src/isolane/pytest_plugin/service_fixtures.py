@@ -8,7 +8,7 @@ environment, and does not work always fails it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from isolane.resources.git import GitRepository
+    from isolane.resources.postgres import PostgresDatabase, PostgresWorker, Schema
 
 
 @contextmanager
@@ -67,3 +68,31 @@ def isolane_git(
         base = _isolane_git_bases(isolane_git_template)
     with repository(tmp_path, base) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def isolane_postgres_schema() -> Schema:
+    """What isolane_postgres's databases start with: SQL, a file of SQL, or a function of a URL; override it."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def _isolane_postgres_worker(request: pytest.FixtureRequest) -> Iterator[PostgresWorker]:
+    """Give this worker its place on the server."""
+    with ExitStack() as stack:
+        with _told(request):
+            from isolane.resources.postgres import PostgresWorker, server
+
+            worker = stack.enter_context(PostgresWorker(stack.enter_context(server())))
+        yield worker
+
+
+@pytest.fixture
+def isolane_postgres(
+    request: pytest.FixtureRequest, _isolane_postgres_worker: PostgresWorker, isolane_postgres_schema: Schema
+) -> Iterator[PostgresDatabase]:
+    """A Postgres connection whose transaction is rolled back after the test, or a cloned database of its own."""
+    with _told(request):
+        database = _isolane_postgres_worker.database(isolane_postgres_schema)
+    with database.test() as test:
+        yield test
