@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import locale
 import os
+import re
 import time
+from pathlib import Path
 from typing import NamedTuple
 
+from isolane.model.errors import UsageError
 from isolane.model.state import Change
 from isolane.process_state.base import RestoreError
 
 _BSD_ORDER = ("LC_COLLATE", "LC_CTYPE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "LC_MESSAGES")
 """In which macOS joins the categories by slashes, where they are not all the same."""
+
+_RULE = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d.*")
+"""A zone that is spelled out, as POSIX has it: ``CET-1CEST,M3.5.0,M10.5.0/3``."""
+_NO_FILE_NEEDED = ("UTC", "GMT")
 
 
 class LocaleSnapshot(NamedTuple):
@@ -65,6 +72,73 @@ class LocaleKind:
                 raise RestoreError(
                     "locale-gone", f"the locale {before.locale} cannot be set again after the test ({error})."
                 ) from error
+
+
+class IsolatedTimeZone:
+    """The process's time zone: UTC at first, another when called, at the end the one from before."""
+
+    def __init__(self) -> None:
+        self._before = os.environ.get("TZ")
+        self("UTC")
+
+    def __call__(self, name: str) -> None:
+        """Move to a zone: a name such as ``Asia/Kolkata``, or a POSIX rule.
+
+        :class:`UsageError` for one that the machine does not have (the C library would take it for UTC).
+        """
+        if not hasattr(time, "tzset"):
+            raise UsageError("no-time-zone", "This system cannot change the time zone of a process.")
+        if name not in _NO_FILE_NEEDED and not _RULE.fullmatch(name) and not _has_zone(name):
+            raise UsageError(
+                "unknown-time-zone",
+                f"This machine has no time zone {name!r}.",
+                "Check the name, or install the system's package of time zones, tzdata.",
+            )
+        os.environ["TZ"] = name
+        time.tzset()
+
+    def restore(self) -> None:
+        """Go back."""
+        if self._before is None:
+            os.environ.pop("TZ", None)
+        else:
+            os.environ["TZ"] = self._before
+        time.tzset()
+
+
+class IsolatedLocale:
+    """The process's locale: ``C`` at first, another when called, at the end the one from before.
+
+    The encoding (``LC_CTYPE``) stays at first: files are opened with it.
+    """
+
+    def __init__(self) -> None:
+        self._before = locale.setlocale(locale.LC_ALL)
+        for name in _BSD_ORDER:
+            if name != "LC_CTYPE" and hasattr(locale, name):
+                locale.setlocale(getattr(locale, name), "C")
+
+    def __call__(self, name: str, category: int = locale.LC_ALL) -> None:
+        """Set a category, all by default; :class:`UsageError` for a locale that the machine does not have."""
+        try:
+            locale.setlocale(category, name)
+        except locale.Error as error:
+            raise UsageError(
+                "unknown-locale", f"This machine has no locale {name!r}.", "The command 'locale -a' lists them."
+            ) from error
+
+    def restore(self) -> None:
+        """Go back."""
+        locale.setlocale(locale.LC_ALL, self._before)
+
+
+def _has_zone(name: str) -> bool:
+    from zoneinfo import TZPATH
+
+    parts = name.split("/")
+    return all(part not in ("", ".", "..") for part in parts) and any(
+        Path(directory, *parts).is_file() for directory in TZPATH
+    )
 
 
 def _locale() -> str:

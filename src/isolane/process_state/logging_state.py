@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Plain
@@ -148,6 +148,23 @@ class LoggingKind:
             setattr(logging, setting, value)
         # Besides setting the level this makes the loggers forget which levels they had found enabled.
         logging.disable(before.disable)
+
+
+@contextmanager
+def isolated_logging() -> Iterator[None]:
+    """Put everything back as :class:`LoggingKind` does, and close the handlers that are left over."""
+    kind = LoggingKind()
+    before = kind.snapshot()
+    try:
+        yield
+    finally:
+        kept = {id(handler) for handlers, _, _ in before.contents.values() for handler in handlers}
+        attached = [handler for handlers, _, _ in kind.snapshot().contents.values() for handler in handlers]
+        kind.restore(before)
+        for handler in attached:
+            if id(handler) not in kept and not _captures_for_pytest(handler):
+                with suppress(Exception):
+                    handler.close()
 
 
 def _equal(first: object, second: object) -> bool:

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-pytest_plugins = ["isolane.pytest_plugin.service_fixtures"]
+pytest_plugins = [
+    "isolane.pytest_plugin.process_fixtures",
+    "isolane.pytest_plugin.lease_fixtures",
+    "isolane.pytest_plugin.service_fixtures",
+]
 
 _USAGE_ERROR = "isolane_usage_error"
 """What a worker leaves for the controller in xdist's workeroutput when its options are wrong."""

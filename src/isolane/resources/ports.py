@@ -121,16 +121,13 @@ class PortLeases:
     def _unlock(self, port: int, descriptor: int) -> None:
         """Remove the file while it is locked, so that none but its holder ever removes it.
 
-        To unlock is more than to close: children that were forked in the meantime have the descriptor, too. They do
-        not end their parent's leases.
+        That ends the lease also where a child that was forked in the meantime has the descriptor, too; the child
+        does not end its parent's lease.
         """
-        if os.getpid() != self._process:
-            os.close(descriptor)
-            return
         try:
-            with suppress(FileNotFoundError):
-                os.unlink(self._path(port))  # noqa: PTH108  # pathlib would cost more than the system call
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            if os.getpid() == self._process:
+                with suppress(FileNotFoundError):
+                    os.unlink(self._path(port))  # noqa: PTH108  # pathlib would cost more than the system call
         finally:
             os.close(descriptor)
 
