@@ -162,6 +162,13 @@ def test_workers_share_a_template_and_the_last_one_drops_it(worker: PostgresWork
         assert connection.execute(question, (name,)).fetchone() == (0,)
 
 
+def test_a_url_without_a_host_is_one_too(worker: PostgresWorker) -> None:
+    with server() as url:
+        folder = parse_qs(urlsplit(url).query)["host"][0]
+        with PostgresWorker(f"postgresql:///postgres?host={folder}&user=isolane") as other:
+            assert counted(other.database(SCHEMA)) == 1
+
+
 USER = """
 import sys
 from isolane.resources.postgres import PostgresWorker, server

@@ -18,6 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from isolane.resources.git import GitRepository
     from isolane.resources.postgres import PostgresDatabase, PostgresWorker, Schema
+    from isolane.resources.redis import RedisDatabase, RedisWorker
 
 
 @contextmanager
@@ -96,3 +97,21 @@ def isolane_postgres(
         database = _isolane_postgres_worker.database(isolane_postgres_schema)
     with database.test() as test:
         yield test
+
+
+@pytest.fixture(scope="session")
+def _isolane_redis_worker(request: pytest.FixtureRequest) -> Iterator[RedisWorker]:
+    """Lease this worker a database, or a key prefix."""
+    with ExitStack() as stack:
+        with _told(request):
+            from isolane.resources.redis import server, worker
+
+            leased = stack.enter_context(worker(stack.enter_context(server())))
+        yield leased
+
+
+@pytest.fixture
+def isolane_redis(_isolane_redis_worker: RedisWorker) -> Iterator[RedisDatabase]:
+    """A Redis client and URL of a database that no other worker has, emptied after the test."""
+    with _isolane_redis_worker.test() as database:
+        yield database

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
 
@@ -220,7 +220,9 @@ class PostgresWorker:
         return row[0] if row else None
 
     def _url_of(self, database: str) -> str:
-        return urlunsplit(urlsplit(self._url)._replace(path=f"/{database}"))
+        parts = urlsplit(self._url)
+        # Not urlunsplit: where there is no host it leaves out the slashes, which Postgres wants.
+        return f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{parts.query}" if parts.query else "")
 
 
 class WorkerDatabase:
