@@ -58,8 +58,8 @@ def sequence_of(
     """Return the node ids that a worker ran, in its order.
 
     until: end with the first test of this node id in the last process that ran it, and begin where that began; the
-    last part of the id is enough where only one test ends so. processes: for each worker the positions at which its processes
-    began; one that has none had a single process.
+    last part of the id is enough where only one test ends so. processes: for each worker the positions at which its
+    processes began; one that has none had a single process.
     Raises :class:`UsageError` for a worker or a test that is not there, and for a part that is of several tests.
     """
     known = [name for name in sequences if name]

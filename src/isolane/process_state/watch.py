@@ -75,8 +75,9 @@ class StateWatch:
 
     def begin(self) -> None:
         """Take the state as it is for the one that should be."""
-        started = self._clock.monotonic()
         self._expected = self._states(self._quick + self._dear)
+        started = self._clock.monotonic()
+        self._states(self._quick + self._dear)  # the first took many times as long as any other will
         self._last_look_ended = self._clock.monotonic()
         self._look_seconds = self._last_look_ended - started
 
@@ -133,7 +134,8 @@ class StateWatch:
         """
         started = self._clock.monotonic()
         changes = self._look_at(self._quick)
-        whole = closely or bool(changes) or not self._dear or self.is_due()
+        dirt = any(change.level is not Level.HARMLESS for change in changes)
+        whole = closely or dirt or not self._dear or self.is_due()
         if whole and self._dear:
             changes += self._look_at(self._dear)
         ended = self._clock.monotonic()

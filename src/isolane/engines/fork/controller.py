@@ -13,13 +13,12 @@ from functools import partial
 from typing import Any, NoReturn
 
 from isolane.coordination.workers import Assignment, Task, WorkerCoordinator
-from isolane.engines.fork.known_worker import Share, Worker
+from isolane.engines.fork.known_worker import Share, Unsettled, Worker
 from isolane.engines.fork.lane import FINISH, ONE_TEST, TERMINAL, Board, Lane, Order
 from isolane.engines.fork.listener import Crash, Limits, Listener
 from isolane.engines.fork.messages import (
     AGAIN,
     STANDS,
-    UNCHECKED,
     Finished,
     Goodbye,
     Message,
@@ -303,13 +302,6 @@ class Controller:
             worker.said_goodbye_at = self._clock.monotonic()
             worker.renews = message.renews
 
-    def _release(self, worker: Worker) -> None:
-        """Tell what was held back: it stands."""
-        held, worker.held = worker.held, []
-        worker.unchecked = 0
-        for message in held:
-            self._listener.message(worker.name, message)
-
     def _test_started(self, worker: Worker, test: int) -> None:
         worker.running = test
         worker.has_begun = True
@@ -320,25 +312,38 @@ class Controller:
 
     def _test_finished(self, worker: Worker, verdict: int) -> None:
         worker.running = None
-        worker.unchecked += 1
         assignment = worker.current
-        share = assignment.task.payload if assignment is not None else None
-        if verdict == AGAIN and share is not None:
-            # They are all of this unit: at the end of a unit is always a look.
-            share.closely_until = share.done + 1
-            share.done = max(0, share.done + 1 - worker.unchecked)
-            held, worker.held = worker.held, []
-            worker.unchecked = 0
-            self._listener.runs_again(worker.name, held)
-            return
-        if verdict != UNCHECKED:
+        if assignment is not None:
+            share = assignment.task.payload
+            if not worker.unsettled or worker.unsettled[-1].assignment is not assignment:
+                worker.unsettled.append(Unsettled(assignment, share.done))
+            share.done += 1
+            if not share.left:
+                worker.current = None
+        if verdict == STANDS:
             self._release(worker)
-        if share is None or assignment is None:
-            return
-        share.done += 1
-        if not share.left:
-            self._coordinator.complete(assignment)
-            worker.current = None
+        elif verdict == AGAIN:
+            self._rewind(worker)
+
+    def _release(self, worker: Worker) -> None:
+        """Tell what was held back: it stands."""
+        held, worker.held = worker.held, []
+        for message in held:
+            self._listener.message(worker.name, message)
+        unsettled, worker.unsettled = worker.unsettled, []
+        for one in unsettled:
+            if not one.assignment.task.payload.left:
+                self._coordinator.complete(one.assignment)
+
+    def _rewind(self, worker: Worker) -> None:
+        """Have all that nobody had looked at run again, each test looked after; the worker itself is leaving."""
+        held, worker.held = worker.held, []
+        self._listener.runs_again(worker.name, held)
+        worker.rewound, worker.unsettled = worker.unsettled, []
+        for one in worker.rewound:
+            share = one.assignment.task.payload
+            share.closely_until, share.done = share.done, one.first
+        worker.current = None  # it is the last of them
 
     # -- the end of a worker
 
@@ -349,7 +354,8 @@ class Controller:
         try:
             worker.process.poll()
             self._hear_out(worker)
-            self._release(worker)
+            if worker.said_goodbye_at is None:
+                self._release(worker)  # it died: nobody can look any more, and what it said is all there is
             self._workers.pop(worker.name)
             if worker.said_goodbye_at is None:
                 worker.process.end_group()  # no fixture will end it any more
@@ -366,11 +372,13 @@ class Controller:
                 self._start_worker(worker.name if worker.renews else "")
 
     def _left(self, worker: Worker) -> None:
-        if worker.current is not None:  # it was stopped in the midst of a unit
-            self._coordinator.take_back(worker.current)
         if worker.ahead is not None and not self._take_back(worker):  # it had taken a unit, and could not begin it
             self._coordinator.take_back(worker.ahead)
             worker.ahead = None
+        if worker.current is not None:  # it was stopped in the midst of a unit
+            self._coordinator.take_back(worker.current)
+        for one in reversed(worker.rewound):
+            self._coordinator.take_back(one.assignment)
         self._coordinator.retire(worker.name)
         self._listener.worker_stopped(worker.name)
 

@@ -34,6 +34,14 @@ class Share:
 
 
 @dataclass
+class Unsettled:
+    """A share of which some tests have ended and nobody has looked at what they left. first: where these begin."""
+
+    assignment: Assignment[Share]
+    first: int
+
+
+@dataclass
 class Worker:
     """A worker as the controller knows it."""
 
@@ -54,8 +62,10 @@ class Worker:
     """It leaves what it has not begun to a fresh process of its name."""
     held: list[Message] = field(default_factory=list)
     """What it has said of tests after which nobody has looked yet; see :class:`Limits`."""
-    unchecked: int = 0
-    """How many tests that ended are among them."""
+    unsettled: list[Unsettled] = field(default_factory=list)
+    """The shares that have tests among them, as they came; the last one may not be at its end."""
+    rewound: list[Unsettled] = field(default_factory=list)
+    """Those of which tests are to be run again."""
     said_goodbye_at: float | None = None
     killed_because: str = ""
     partial_lines: dict[str, bytes] = field(default_factory=dict)

@@ -58,7 +58,7 @@ class Order:
 
 
 class Board:
-    """A byte that every worker sees at once, without a message: whether no further test may start."""
+    """Two bytes that every worker sees at once, without a message."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
@@ -71,6 +71,15 @@ class Board:
     def stop(self) -> None:
         """Let no further test start."""
         self._memory[0] = 1
+
+    @property
+    def lenient(self) -> bool:
+        """Whether workers go on with what is only suspect: enough has been spent on fresh processes."""
+        return self._memory[1] != 0
+
+    @lenient.setter
+    def lenient(self, lenient: bool) -> None:
+        self._memory[1] = lenient
 
 
 @dataclass

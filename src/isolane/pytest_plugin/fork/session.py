@@ -108,6 +108,7 @@ class ForkSession:
         self._tests: dict[str, int] = {}
         self._stopping = False
         self._doubted: set[int] = set()
+        self._left_at: dict[str, float] = {}
         self._process_id = os.getpid()
 
     # -- the session
@@ -256,14 +257,19 @@ class ForkSession:
             self._nodes[worker].workeroutput = dict(message.output)
             if message.renews and self._leak_report is not None:
                 self._leak_report.renewed += 1
+                self._left_at[worker] = time.monotonic()
 
     def runs_again(self, worker: str, messages: Sequence[Message]) -> None:  # noqa: ARG002
         """Remember who failed: if it passes the next time, what was left in its process was the reason."""
-        self._doubted |= {
-            one.test for one in messages if isinstance(one, Reported) and one.values.get("outcome") == "failed"
-        }
+        reports = [one for one in messages if isinstance(one, Reported)]
+        self._doubted |= {one.test for one in reports if one.values.get("outcome") == "failed"}
+        if self._leak_report is not None:
+            self._leak_report.customs.spent(sum(one.values.get("duration", 0.0) for one in reports))
 
     def _started(self, worker: str, message: Started) -> None:
+        left_at = self._left_at.pop(worker, None) if self._left_at else None
+        if left_at is not None and self._leak_report is not None:
+            self._leak_report.customs.spent(time.monotonic() - left_at)
         location = (message.location[0], message.location[1], message.location[2])
         self._locations[message.test] = location
         self._tests[worker] = self._tests.get(worker, 0) + 1
@@ -280,6 +286,8 @@ class ForkSession:
         report.worker_id = worker
         report.item_index = message.test
         report.testrun_uid = self._manager.testrunuid
+        if self._leak_report is not None:
+            self._leak_report.customs.tested(report.duration)
         self._hook.pytest_runtest_logreport(report=report)
         if report.outcome == "failed":
             self._stop_if_asked()
@@ -289,6 +297,8 @@ class ForkSession:
     def _finished(self, message: Finished) -> None:
         self._reader.over(message.test)
         location = self._locations.pop(message.test)
+        if self._leak_report is not None:
+            self._controller.board.lenient = self._leak_report.customs.lenient
         self._hook.pytest_runtest_logfinish(nodeid=self._node_ids[message.test], location=location)
         self._stop_if_asked()
 

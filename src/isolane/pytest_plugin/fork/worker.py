@@ -113,7 +113,7 @@ class Worker:
         self._suite_properties = 0
         self._watch = task.watch
         self._isolation = task.isolation
-        self._closely: frozenset[int] = frozenset()
+        self._closely: set[int] = set()
         self._leaves = False
         """What is left to do is for a fresh process."""
         self._again = False
@@ -133,6 +133,7 @@ class Worker:
         if self._watch is not None:
             self.config.pluginmanager.register(self._watch, WATCH_PLUGIN)
             self._watch.closely = self._looks_closely
+            self._watch.lenient = lambda: self._lane.board.lenient
         teardown = self.session._setupstate.teardown_exact
         # Which test comes next is decided as late as can be: until a test is torn down, what waits behind it may be
         # taken back and given to a worker that has nothing to do.
@@ -229,7 +230,7 @@ class Worker:
         if watch is None or self._isolation != "leak":
             return STANDS
         if watch.findings is None:  # not all that runs as a test has a teardown
-            watch.look(item, None)
+            watch.look(item)
         if watch.findings is None or not watch.findings.whole:
             return UNCHECKED
         self._again = watch.again or watch.doubtful
@@ -237,7 +238,7 @@ class Worker:
         return AGAIN if self._again else STANDS
 
     def _looks_closely(self) -> bool:
-        return self._test in self._closely or self._lane.board.stopped
+        return self._test in self._closely or self._finishing or self._lane.board.stopped
 
     def _next(self, announced: pytest.Item | None) -> pytest.Item | None:
         """Return the test that comes next, for whose sake fixtures are kept; None where all are torn down."""
@@ -268,10 +269,12 @@ class Worker:
             self._finishing = True
         elif order.unit == ONE_TEST:
             self._queue.append(order.first)
+            if order.closely_until:
+                self._closely |= {order.first}
         else:
             tests = self._task.units[order.unit].tests
             self._queue.extend(tests[order.first :])
-            self._closely = frozenset(tests[order.first : order.closely_until])
+            self._closely |= set(tests[order.first : order.closely_until])
 
     def _tear_down(self) -> None:
         """Tear down what the last test left, where the run was stopped: its errors are that test's."""

@@ -50,6 +50,8 @@ class LeakWatch:
         """What the look after the last test has found and nobody has put back; None where there was no look."""
         self.tolerated: Collection[tuple[str, str]] = ()
         """Places of changes that are found, and told, but for which nothing is given up; see :class:`Customs`."""
+        self.lenient: Callable[[], bool] = lambda: False
+        """Asked when something suspect is found: whether to go on with it."""
         self.dirty = False
         """Whether any test has left what may be seen by others and nobody has put back or tolerates."""
         self.doubtful = False
@@ -105,24 +107,24 @@ class LeakWatch:
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
         """Look, when all that belongs to the test has been torn down."""
         try:
             yield
         except Exception:
-            self.look(item, nextitem)
+            self.look(item)
             raise
-        found = self.look(item, nextitem)
+        found = self.look(item)
         if found and self._fails:
             lines = "\n".join(f"  {leak.change} ({leak.change.level.value})" for leak in found)
             pytest.fail(f"isolane: the test left state behind:\n{lines}", pytrace=False)
 
-    def look(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[Leak]:
+    def look(self, item: pytest.Item) -> list[Leak]:
         """Look at what the test has left; return what nobody has accepted and may be seen by others."""
         if not self._begun:
             return []
         of_fixtures, self._of_fixtures = self._of_fixtures, []
-        closely = not self._budgeted or self._failed or nextitem is None or bool(of_fixtures) or self.closely()
+        closely = not self._budgeted or self._failed or bool(of_fixtures) or self.closely()
         before = self._watch.expected() if self._restores else {}
         findings = self._watch.look(closely=closely)
         self.again = False
@@ -153,7 +155,12 @@ class LeakWatch:
         return findings
 
     def _dirt(self, changes: Iterable[Change]) -> bool:
-        return any(one.level is not Level.HARMLESS and one.place not in self.tolerated for one in changes)
+        lenient = self.lenient()
+        return any(
+            one.level is Level.DANGEROUS
+            or (one.level is Level.SUSPECT and not lenient and one.place not in self.tolerated)
+            for one in changes
+        )
 
     # -- telling
 
