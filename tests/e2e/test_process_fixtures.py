@@ -1,4 +1,4 @@
-"""The fixtures for pieces of the process, in suites of their own: what a test does to them the next one does not see."""
+"""The fixtures for pieces of the process, in suites of their own: what one test does to them the next does not see."""
 
 from __future__ import annotations
 
