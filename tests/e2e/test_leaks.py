@@ -168,3 +168,52 @@ def test_a_bad_pattern_is_refused(project):
     ended = project.pytest(*TWO, "-q")
     assert ended.code == 4
     assert "isolane: 'HOME' is no leak: it has to be KIND:NAME" in ended.err
+
+CACHE = {
+    "shop.py": "SEEN = {}\ndef price(name):\n    SEEN[name] = len(SEEN)\n    return SEEN[name]\n",
+    "test_shop.py": """
+        import pytest, shop, sys
+        from pathlib import Path
+
+        @pytest.mark.parametrize("number", range(40))
+        def test_fills(number): shop.price(str(number))
+
+        def test_victim():
+            with Path("ran").open("a") as file: file.write("x")
+            assert shop.price("victim") == 0
+    """,
+    "conftest.py": "",
+}
+
+
+def test_who_fails_in_a_process_that_is_not_clean_is_run_again_in_a_fresh_one(project):
+    ended = project.write(CACHE).pytest(*TWO, "-q", "--isolane-leaks=report", COLUMNS="200")
+    assert ended.code == 0, ended.out
+    assert "41 passed" in ended.out
+    assert len(lines_with(ended.out, "module_globals shop.SEEN")) >= 40
+    ends = finished(project.path)
+    assert len(ends) == 41
+
+
+def test_nobody_stands_unchecked_where_a_window_was_dirty(project):
+    """Tests of a millisecond: their module's globals are not looked at after each, and yet the victim is right."""
+    body = "\n".join(f"def test_{number}(): work()" for number in range(300))
+    project.write(
+        {
+            "test_quick.py": f"""
+import pytest
+SETTINGS = []
+def work(): sum(range(20000)); assert not SETTINGS
+{body}
+def test_leaks(): SETTINGS.append(1)
+def test_meets(): work()
+def test_meets_too(): work()
+"""
+        }
+    )
+    ended = project.pytest(*TWO, "-q", "--isolane-leaks=report", "--dist=loadfile", COLUMNS="200")
+    assert ended.code == 0, ended.out
+    assert "303 passed" in ended.out
+    (line,) = lines_with(ended.out, "test_quick.SETTINGS")
+    assert line.startswith("test_quick.py::test_leaks: ")
+    assert len(finished(project.path)) == 303

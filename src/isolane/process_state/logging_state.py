@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from isolane.model.state import Change, Plain
+from isolane.model.state import Change, Level, Plain
 from isolane.process_state.sequences import rebase_items, same_items
 
 _ROOT = "root"
@@ -90,8 +90,10 @@ class LoggingKind:
             if _equal(old, new):
                 continue
             was, now = _tell(old) if old else {}, _tell(new) if new else {}
+            # A logger that nobody had asked for before is hardly one that others log to.
+            level = Level.DANGEROUS if name in old_states else Level.SUSPECT
             changes += [
-                Change(self.name, f"{name}.{attribute}", was.get(attribute), now.get(attribute))
+                Change(self.name, f"{name}.{attribute}", was.get(attribute), now.get(attribute), level)
                 for attribute in was or now
                 if was.get(attribute) != now.get(attribute)
             ]

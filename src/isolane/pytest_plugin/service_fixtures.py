@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from isolane.resources.dagster import DagsterTest
     from isolane.resources.git import GitRepository
     from isolane.resources.postgres import PostgresDatabase, PostgresWorker, Schema
     from isolane.resources.redis import RedisDatabase, RedisWorker
@@ -115,3 +116,24 @@ def isolane_redis(_isolane_redis_worker: RedisWorker) -> Iterator[RedisDatabase]
     """A Redis client and URL of a database that no other worker has, emptied after the test."""
     with _isolane_redis_worker.test() as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def _isolane_dagster_imported(request: pytest.FixtureRequest) -> None:
+    """Import Dagster in this worker."""
+    from isolane.resources.dagster import import_all
+
+    with _told(request):
+        import_all()
+
+
+@pytest.fixture
+def isolane_dagster(
+    _isolane_dagster_imported: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[DagsterTest]:
+    """A Dagster instance in memory and contexts of the test's own; the user's DAGSTER_HOME is out of reach."""
+    from isolane.resources.dagster import dagster_test
+
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    with dagster_test(tmp_path) as test:
+        yield test

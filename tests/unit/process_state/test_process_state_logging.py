@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isolane.model.state import Change
+from isolane.model.state import Change, Level
 from isolane.process_state.logging_state import LoggingKind
 
 KIND = LoggingKind()
@@ -248,7 +248,7 @@ def test_a_diff_names_logger_and_attribute(known: logging.Logger) -> None:
     logging.getLogger("isolane_fresh").disabled = True
     logging.getLogger("isolane_fresh_but_untouched")
     assert KIND.diff(before, KIND.snapshot()) == [
-        Change("logging", "isolane_fresh.disabled", False, True),
+        Change("logging", "isolane_fresh.disabled", False, True, Level.SUSPECT),
         Change("logging", "isolane_known.level", "NOTSET", "DEBUG"),
         Change("logging", "isolane_known.handlers", ("StreamHandler (NOTSET)",), ("StreamHandler (ERROR)",)),
     ]

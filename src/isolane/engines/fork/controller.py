@@ -70,6 +70,8 @@ class Controller:
         self.winding_up = False
         """Whatever happens now, the run is over."""
         self._stillborn = 0
+        self._to_start: list[str] = []
+        """Names of workers that are about to be forked; a new one's is empty."""
         self._count = count
         self._worker = worker
         self._listener = listener
@@ -132,8 +134,11 @@ class Controller:
         try:
             for _ in range(min(self._count, len(self.units))):
                 self._start_worker()
-            while self._workers:
+            while self._workers or self._to_start:
                 self._turn(_TICK_SECONDS)
+                # Here, and not where one has ended: all workers have equally many frames below them.
+                while self._to_start:
+                    self._start_worker(self._to_start.pop())
         except BaseException:
             self._wind_up()
             raise
@@ -367,15 +372,16 @@ class Controller:
             self._close(worker)
         if not self.board.stopped:
             queued = self._coordinator.statistics().queued
-            open_to_work = sum(not other.finishing for other in self._workers.values())
+            open_to_work = sum(not other.finishing for other in self._workers.values()) + len(self._to_start)
             if queued and open_to_work < self._count and self._may_replace():
-                self._start_worker(worker.name if worker.renews else "")
+                self._to_start.append(worker.name if worker.renews else "")
 
     def _left(self, worker: Worker) -> None:
         if worker.ahead is not None and not self._take_back(worker):  # it had taken a unit, and could not begin it
             self._coordinator.take_back(worker.ahead)
             worker.ahead = None
         if worker.current is not None:  # it was stopped in the midst of a unit
+            worker.current.task.payload.closely_until = 0  # if somebody was looked for, it has been found
             self._coordinator.take_back(worker.current)
         for one in reversed(worker.rewound):
             self._coordinator.take_back(one.assignment)
