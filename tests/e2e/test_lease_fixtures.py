@@ -8,12 +8,15 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Project
 from isolation_suites import run
 
 from isolane.resources.ports import PortLeases, lock_directory
+
+if TYPE_CHECKING:
+    from conftest import Project
 
 ENGINES = ["--isolane-engine=fork", "--isolane-engine=xdist"]
 

@@ -13,6 +13,26 @@ if TYPE_CHECKING:
     from isolane.process_state.seeding import SeededRandom
 
 _seeded: pytest.StashKey[SeededRandom] = pytest.StashKey()
+_RESUMPTION = "isolane-random"
+
+
+class _Resumption:
+    """Undoes what pytest-randomly does between a test's setup and its body: it seeds once more.
+
+    Registered when the first test asks for isolated_random: the other suites do not pay for it.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """Remember how far the setup has come."""
+        if _seeded in item.stash:
+            item.stash[_seeded].keep()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> None:
+        """Go on from there."""
+        if _seeded in pyfuncitem.stash:
+            pyfuncitem.stash[_seeded].resume()
 
 
 @pytest.fixture
@@ -40,24 +60,13 @@ def isolated_random(request: pytest.FixtureRequest) -> Iterator[int]:
     """Seed random, and numpy.random if numpy is imported, by the test's node id; the value is the seed."""
     from isolane.process_state.seeding import SeededRandom, seed_of
 
+    plugins = request.config.pluginmanager
+    if not plugins.has_plugin(_RESUMPTION):
+        plugins.register(_Resumption(), _RESUMPTION)
     seeded = request.node.stash[_seeded] = SeededRandom(seed_of(request.node.nodeid))
     yield seeded.seed
     del request.node.stash[_seeded]
     seeded.restore()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> None:
-    """Before pytest-randomly seeds once more: remember how far the setup has come."""
-    if _seeded in item.stash:
-        item.stash[_seeded].keep()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
-    """After pytest-randomly has seeded: go on from there."""
-    if _seeded in pyfuncitem.stash:
-        pyfuncitem.stash[_seeded].resume()
 
 
 @pytest.fixture
