@@ -8,7 +8,7 @@ What makes a port one's own:
 - **Against the kernel**, which picks ports for outgoing connections and for whoever binds port 0: leases are taken from
   outside the range it picks from. A port found by binding port 0 has no such protection once it is let go.
 
-Each process starts at a place of its own and goes on from there, so a port is not given out again soon.
+Each owner starts at a random place and goes on from there, so that a port is seldom given out again soon.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from isolane.model.errors import IsolaneError, UsageError
 FIRST, LAST = 10_000, 32_767
 """Below are the ports of well-known servers, above is where most kernels pick from by themselves."""
 _FEWEST = 1000
-_KERNELS_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_KERNELS_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 _BASES = ("/dev/shm", "/tmp")
 """Where the lock files' directory is: in memory, where the system has such a place. To make a file takes 10 µs
 there, and 30 to 600 on a disk."""
@@ -53,6 +53,8 @@ class PortLeases:
         self._candidates = candidate_ports() if candidates is None else candidates
         self._held: dict[int, int] = {}
         self._process = os.getpid()
+        # Not from ``random``, which pytest-randomly and careful tests seed alike in every worker.
+        self._place = int.from_bytes(os.urandom(4), "big")
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -62,9 +64,9 @@ class PortLeases:
     def lease(self) -> int:
         """Lease a port that nobody has leased or bound; :class:`LeaseError` if there is none."""
         count = len(self._candidates)
-        first = _next_place() if count else 0
-        for place in range(first, first + count):
-            port = self._candidates[place % count]
+        for _ in range(count):
+            port = self._candidates[self._place % count]
+            self._place += 1
             descriptor = self._lock(port)
             if descriptor is None:
                 continue
@@ -75,7 +77,6 @@ class PortLeases:
                 self.release(port)
                 raise
             if free:
-                _remember_place(place + 1)
                 return port
             self.release(port)
         raise LeaseError(
@@ -188,28 +189,13 @@ def candidate_ports() -> Sequence[int]:
     Where it picks from nearly all of them, as some machines are set up, all of them: there only the probe helps.
     """
     try:
-        low, high = map(int, _KERNELS_RANGE.read_text(encoding="ascii").split())
+        low, high = map(int, Path(_KERNELS_RANGE).read_text(encoding="ascii").split())
     except (OSError, ValueError):  # not Linux: macOS and the BSDs pick from 49,152 on
         return range(FIRST, LAST + 1)
     if low > LAST or high < FIRST:
         return range(FIRST, LAST + 1)
     left = [port for port in range(FIRST, LAST + 1) if not low <= port <= high]
     return left if len(left) >= _FEWEST else range(FIRST, LAST + 1)
-
-
-_place: tuple[int, int] = (0, 0)
-"""The process for which it holds, and where its next lease begins to look. A forked child has a place of its own."""
-
-
-def _next_place() -> int:
-    process, place = _place
-    # Not from ``random``, which pytest-randomly and careful tests seed alike in every worker.
-    return place if process == os.getpid() else int.from_bytes(os.urandom(4), "big")
-
-
-def _remember_place(place: int) -> None:
-    global _place
-    _place = (os.getpid(), place)
 
 
 @cache
