@@ -260,3 +260,35 @@ def test_a_suite_that_asks_for_none_loads_none(pytester: pytest.Pytester) -> Non
         """
     )
     run(pytester).assert_outcomes(passed=1)
+
+
+def test_what_looks_for_leaks_finds_none_where_they_are_used(pytester: pytest.Pytester) -> None:
+    """The second test does the same without them, and is told of: so much for the first one's being clean."""
+    pytester.makepyfile(
+        """
+        import locale, logging, os, random, time, pytest
+
+        @pytest.mark.usefixtures("isolated_logging", "isolated_time_zone")
+        def test_with(isolated_directory, isolated_random, isolated_locale, leased_port, unique_name, sqlite_copy):
+            os.mkdir("deeper")
+            os.chdir("deeper")
+            os.environ["TZ"] = "IST-5:30"
+            time.tzset()
+            random.seed(1)
+            logging.getLogger("service").setLevel(logging.DEBUG)
+            locale.setlocale(locale.LC_ALL, "C")
+            sqlite_copy("CREATE TABLE stop (id);")
+
+        def test_without(tmp_path):
+            os.chdir(tmp_path)
+            random.seed(1)
+            logging.getLogger("service").setLevel(logging.DEBUG)
+        """
+    )
+    result = run(pytester, "-n1", "--isolane-engine=fork", "--isolane-leaks=report")
+
+    result.assert_outcomes(passed=2)
+    told = [line for line in result.outlines if "::test_with" in line]
+    assert {line.split("::")[1].split(":")[0] for line in told} == {"test_without"}
+    for kind in ("cwd", "random_state", "logging"):
+        assert any(f"test_without: {kind} " in line for line in told), told

@@ -41,6 +41,8 @@ _OTHERS = frozenset(
 )
 """Directories that tools keep, wherever they are."""
 _OTHERS_PREFIXES = (".coverage", ".testmondata")
+_OTHERS_AT_THE_TOP = ("pytest-of-", ".isolane-")
+"""In the temp directory: where pytest keeps ``tmp_path``, and where leases are locked on machines without /dev/shm."""
 _REPORTS = "reports"
 
 
@@ -153,7 +155,7 @@ class FilesKind:
                 return (
                     _OTHERS.isdisjoint(parts)
                     and not parts[-1].startswith(_OTHERS_PREFIXES)
-                    and not parts[0].startswith("pytest-of-")
+                    and not parts[0].startswith(_OTHERS_AT_THE_TOP)
                     and not (parts[0] == _REPORTS and root == self._project)
                 )
         return False

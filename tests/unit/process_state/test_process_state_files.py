@@ -137,6 +137,8 @@ def test_pytests_own_temporary_directories_are_not_a_tests(
 ) -> None:
     kind = FilesKind([root / "data", root])
     (root / "pytest-of-someone").mkdir()
+    (root / ".isolane-1000").mkdir()
+    (root / ".isolane-1000" / "12345.lock").touch()
     before = kind.snapshot()
     (root / "pytest-of-someone" / "file").write_text("x")
     (root / "elsewhere").write_text("x")
