@@ -132,15 +132,15 @@ def test_what_tools_keep_is_not_a_tests(root: Path, name: str) -> None:
     assert kind.diff(before, kind.snapshot()) == []
 
 
-def test_pytests_own_temporary_directories_are_not_a_tests(
+def test_pytests_own_temporary_directories_and_lock_files_of_leases_are_not_a_tests(
     root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     kind = FilesKind([root / "data", root])
     (root / "pytest-of-someone").mkdir()
-    (root / ".isolane-1000").mkdir()
-    (root / ".isolane-1000" / "12345.lock").touch()
     before = kind.snapshot()
     (root / "pytest-of-someone" / "file").write_text("x")
+    (root / ".isolane-1000").mkdir()
+    (root / ".isolane-1000" / "12345.lock").touch()
     (root / "elsewhere").write_text("x")
     assert [Path(change.name).name for change in kind.diff(before, kind.snapshot())] == ["elsewhere"]
 
