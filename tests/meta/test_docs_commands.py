@@ -71,6 +71,7 @@ NOT_EXECUTED_HERE = (
         '"prove", f"PROJECT={project.path}", f"PYTHON={sys.executable}"',
     ),
     Elsewhere(".ci/run", "it is what runs this test", "tests/meta/test_gate_files.py", '["bash", "-n", str(gate)]'),
+    Elsewhere("tests/servers/neo4j/fetch", "it takes the network", ".ci/run", "    tests/servers/neo4j/fetch"),
     Elsewhere("isolane prove", "it takes half a minute", "noxfile.py", '("prove", f"examples/{example}"'),
     Elsewhere("isolane prove .", "it takes half a minute", "noxfile.py", '("prove", f"examples/{example}"'),
     Elsewhere("isolane stress 10", "it takes half a minute", "tests/e2e/test_rows.py", '"stress", "10"'),
@@ -355,6 +356,8 @@ def test_every_test_that_a_page_shows_passes(document: str, tmp_path: Path) -> N
         check=False,
     )
 
+    if document == "docs/services.md" and " skipped" in done.stdout and not os.environ.get("ISOLANE_REQUIRE_SERVICES"):
+        pytest.skip("a server of the page is not installed; .ci/run shows how")
     assert f"{expected} passed" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0
 

@@ -18,6 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from isolane.resources.dagster import DagsterTest
     from isolane.resources.git import GitRepository
+    from isolane.resources.neo4j import Neo4jDatabase, Neo4jWorker
     from isolane.resources.postgres import PostgresDatabase, PostgresWorker, Schema
     from isolane.resources.redis import RedisDatabase, RedisWorker
 
@@ -137,3 +138,21 @@ def isolane_dagster(
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     with dagster_test(tmp_path) as test:
         yield test
+
+
+@pytest.fixture(scope="session")
+def _isolane_neo4j_worker(request: pytest.FixtureRequest) -> Iterator[Neo4jWorker]:
+    """Lease this worker a namespace, or a database."""
+    with ExitStack() as stack:
+        with _told(request):
+            from isolane.resources.neo4j import server, worker
+
+            leased = stack.enter_context(worker(stack.enter_context(server())))
+        yield leased
+
+
+@pytest.fixture
+def isolane_neo4j(_isolane_neo4j_worker: Neo4jWorker) -> Iterator[Neo4jDatabase]:
+    """A Neo4j driver, and a namespace or database that no other worker has, wiped after the test."""
+    with _isolane_neo4j_worker.test() as database:
+        yield database

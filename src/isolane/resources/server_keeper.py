@@ -33,25 +33,25 @@ def keep(home: Path, wanted: dict[str, Any], answer: int) -> None:
 
     wanted: ``prepare`` (commands that are run first, lists of words), ``serve`` (the server's words), ``ready`` (what
     its output has once it serves), ``seconds`` (how long that may take), ``user`` (the name of the user to run as, or
-    None), ``environment``, ``signal`` (the number that stops it), ``address`` (anything, handed on to users). What is
-    answered is ``{"address": …}`` or ``{"error": …}``; ``%(port)s`` in the address is the first whole number that
-    follows ``port`` (a text) in the output.
+    None), ``environment``, ``signal`` (the number that stops it), ``files`` (path in HOME/data: text, written
+    before the rest), ``address`` (anything, handed on to users). What is
+    answered is ``{"address": …}`` or ``{"error": …}``.
     """
     log = home / LOG
     server: subprocess.Popen[bytes] | None = None
     try:
-        _make_data(home, wanted["user"])
+        _make_data(home, wanted["user"], wanted["files"])
         with log.open("wb") as output:
             for words in wanted["prepare"]:
                 if _start(words, home, wanted, output).wait():
                     raise RuntimeError(f"{Path(words[0]).name} failed: {_end_of(log)}")
             server = _start(wanted["serve"], home, wanted, output)
         _wait_until_ready(server, log, wanted["ready"], wanted["seconds"])
-        state = {"address": _address(wanted, log), "pid": server.pid}
+        state = {"address": wanted["address"], "pid": server.pid}
         partial = home / f"{STATE}.partial"
         partial.write_text(json.dumps(state), encoding="utf-8")
         partial.replace(home / STATE)
-    except (OSError, RuntimeError, LookupError) as error:
+    except (OSError, RuntimeError, KeyError) as error:
         if server is not None:
             _stop(server, wanted["signal"])
         _clear(home)
@@ -73,12 +73,15 @@ def keep(home: Path, wanted: dict[str, Any], answer: int) -> None:
         os._exit(0)
 
 
-def _make_data(home: Path, user: str | None) -> None:
+def _make_data(home: Path, user: str | None, files: dict[str, str]) -> None:
     _clear(home)
     data = home / DATA
     data.mkdir(mode=0o700)
     if user is not None:
         shutil.chown(data, user)
+    for name, text in files.items():
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_text(text, encoding="utf-8")
 
 
 def _start(words: list[str], home: Path, wanted: dict[str, Any], output: Any) -> subprocess.Popen[bytes]:
@@ -110,16 +113,6 @@ def _wait_until_ready(server: subprocess.Popen[bytes], log: Path, ready: str, se
         if time.monotonic() > deadline:
             raise RuntimeError(f"it was not ready in {seconds:g} s: {_end_of(log)}")
         time.sleep(_POLL_SECONDS)
-
-
-def _address(wanted: dict[str, Any], log: Path) -> Any:
-    before = wanted.get("port")
-    if before is None:
-        return wanted["address"]
-    rest = log.read_text(encoding="utf-8", errors="replace").split(before, 1)[1]
-    port = "".join(digit if digit.isdigit() else " " for digit in rest[:20]).split()[0]
-    text: str = json.dumps(wanted["address"])
-    return json.loads(text.replace("%(port)s", port))
 
 
 def _end_of(log: Path) -> str:

@@ -49,10 +49,10 @@ class Server:
     ready: str
     address: Any
     prepare: Sequence[Sequence[str]] = ()
-    port: str | None = None
     seconds: float = 60.0
     user: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     signal: int = signal.SIGTERM
 
 
