@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from isolane.resources.dagster import DagsterTest
     from isolane.resources.git import GitRepository
     from isolane.resources.neo4j import Neo4jDatabase, Neo4jWorker
-    from isolane.resources.postgres import PostgresDatabase, PostgresWorker, Schema
+    from isolane.resources.postgres import PostgresDatabase, PostgresWorker, Schema, WorkerDatabase
     from isolane.resources.redis import RedisDatabase, RedisWorker
 
 
@@ -90,14 +90,22 @@ def _isolane_postgres_worker(request: pytest.FixtureRequest) -> Iterator[Postgre
         yield worker
 
 
-@pytest.fixture
-def isolane_postgres(
+@pytest.fixture(scope="module")
+def _isolane_postgres_database(
     request: pytest.FixtureRequest, _isolane_postgres_worker: PostgresWorker, isolane_postgres_schema: Schema
-) -> Iterator[PostgresDatabase]:
-    """A Postgres connection whose transaction is rolled back after the test, or a cloned database of its own."""
+) -> Iterator[WorkerDatabase]:
+    """Open this worker's connection for a module's tests; a module can have a schema of its own."""
     with _told(request):
         database = _isolane_postgres_worker.database(isolane_postgres_schema)
-    with database.test() as test:
+        database.open()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def isolane_postgres(_isolane_postgres_database: WorkerDatabase) -> Iterator[PostgresDatabase]:
+    """A Postgres connection whose transaction is rolled back after the test, or a cloned database of its own."""
+    with _isolane_postgres_database.test() as test:
         yield test
 
 

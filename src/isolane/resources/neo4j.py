@@ -32,7 +32,7 @@ _MOST_WORKERS = 1000
 _SECONDS_TO_START = 120.0
 _SECONDS_FOR_CONNECTION = 30.0
 POOL_SIZE = 50
-"""How many connections a worker's driver has at most; a session or transaction holds one while it is open."""
+"""How many connections a test's driver has at most; a session or transaction holds one while it is open."""
 
 _MAIN = "org.neo4j.server.CommunityEntryPoint"
 _JAVA = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
@@ -96,25 +96,25 @@ def server(name: str = "neo4j") -> Iterator[Address]:
 
 
 @contextmanager
-def worker(address: Address, *, pool_size: int = POOL_SIZE) -> Iterator[Neo4jWorker]:
+def worker(address: Address) -> Iterator[Neo4jWorker]:
     """Lease a worker's place on a server: a database of its own where there are several, else a namespace.
 
-    pool_size: of the worker's driver. The lease holds between processes of one user on one machine. Raises
+    The lease holds between processes of one user on one machine. Raises
     :class:`ServerUnavailableError` if the server does not answer.
     """
     from isolane.resources.shared_server import lease_number, server_home
 
     name = f"neo4j-{hashlib.sha256(address.uri.encode()).hexdigest()[:8]}"
     with ExitStack() as stack:
-        driver = stack.enter_context(connect(address, pool_size))
+        driver = stack.enter_context(connect(address))
         number = stack.enter_context(lease_number(server_home("leases"), name, range(_MOST_WORKERS)))
         own = f"isolane{number}"
         if _edition(driver) == "enterprise":
             driver.execute_query(f"CREATE DATABASE {own} IF NOT EXISTS WAIT", database_="system")
             stack.callback(driver.execute_query, f"DROP DATABASE {own} IF EXISTS WAIT", database_="system")
-            found = Neo4jWorker(driver, own, "")
+            found = Neo4jWorker(address, driver, own, "")
         else:
-            found = Neo4jWorker(driver, None, f"{own}_")
+            found = Neo4jWorker(address, driver, None, f"{own}_")
         found.wipe()  # What a worker left that was killed.
         yield found
 
@@ -144,7 +144,8 @@ def connect(address: Address, pool_size: int = POOL_SIZE) -> Iterator[neo4j.Driv
 class Neo4jWorker:
     """A worker's place. database: its name, None for the server's default. namespace: empty in one of its own."""
 
-    def __init__(self, driver: neo4j.Driver, database: str | None, namespace: str) -> None:
+    def __init__(self, address: Address, driver: neo4j.Driver, database: str | None, namespace: str) -> None:
+        self.address = address
         self.driver = driver
         self.database = database
         self.namespace = namespace
@@ -152,11 +153,10 @@ class Neo4jWorker:
     @contextmanager
     def test(self) -> Iterator[Neo4jDatabase]:
         """Lend it, empty, to one test, and wipe it afterwards: nodes, constraints and indexes."""
-        test = Neo4jDatabase(self)
         try:
-            yield test
+            with ExitStack() as stack:
+                yield Neo4jDatabase(self, stack)
         finally:
-            test.close()
             self.wipe()
 
     def wipe(self) -> None:
@@ -193,12 +193,19 @@ class Neo4jDatabase:
     :meth:`run` puts it where a query has ``$$``.
     """
 
-    def __init__(self, worker: Neo4jWorker) -> None:
-        self._worker = worker
-        self._sessions: list[neo4j.Session] = []
-        self.driver = worker.driver
+    def __init__(self, worker: Neo4jWorker, stack: ExitStack) -> None:
+        self._address = worker.address
+        self._stack = stack
+        self._driver: neo4j.Driver | None = None
         self.database = worker.database
         self.namespace = worker.namespace
+
+    @property
+    def driver(self) -> neo4j.Driver:
+        """The test's own driver, made when it is first asked for, and closed after the test with all connections."""
+        if self._driver is None:
+            self._driver = self._stack.enter_context(connect(self._address))
+        return self._driver
 
     def label(self, name: str) -> str:
         """Return the label in the worker's namespace, quoted for Cypher."""
@@ -210,9 +217,8 @@ class Neo4jDatabase:
 
     def session(self, **settings: Any) -> neo4j.Session:
         """Open a session on the test's database; it is closed after the test."""
-        session = self.driver.session(**{"database": self.database, **settings})
-        self._sessions.append(session)
-        return session
+        # A transaction that is still open is rolled back.
+        return self._stack.enter_context(self.driver.session(**{"database": self.database, **settings}))
 
     def run(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """Run one query in a transaction of its own, retried as the driver does; return its records as dicts.
@@ -224,15 +230,11 @@ class Neo4jDatabase:
         return [record.data() for record in records]
 
     def health(self, connections: int = POOL_SIZE) -> Health:
-        """Use so many connections at once, and say what went wrong; see :func:`neo4j_health.check`."""
+        """Use a pool of that size to the full, and say what went wrong; see :func:`neo4j_health.check`."""
         from isolane.resources.neo4j_health import check
 
-        return check(self.driver, self.database, self.namespace, connections)
-
-    def close(self) -> None:
-        """Close the test's sessions; a transaction that is open is rolled back."""
-        for session in self._sessions:
-            session.close()
+        with connect(self._address, connections) as driver:
+            return check(driver, self.database, self.namespace, connections)
 
 
 def _edition(driver: neo4j.Driver) -> str:

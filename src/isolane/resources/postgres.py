@@ -236,8 +236,16 @@ class WorkerDatabase:
         self._pristine: dict[str, object] = {}
         self._transaction: AbstractContextManager[psycopg.Transaction] | None = None
 
+    def open(self) -> psycopg.Connection[Any]:
+        """Clone the template and connect, where that has not been done; return the connection."""
+        if self._url is None:
+            self._url = self._worker.clone(self.template)
+        if self._connection is None:
+            self._connection = _psycopg().connect(self._url)
+        return self._connection
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the database stays."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -253,11 +261,7 @@ class WorkerDatabase:
 
     def begin(self) -> psycopg.Connection[Any]:
         """Return the connection, in a transaction."""
-        if self._url is None:
-            self._url = self._worker.clone(self.template)
-        if self._connection is None:
-            self._connection = _psycopg().connect(self._url)
-        connection = self._connection
+        connection = self.open()
         transaction = self._transaction = connection.transaction(force_rollback=True)
         transaction.__enter__()
         connection.execute(f"SAVEPOINT {_SAVEPOINT}".encode())
@@ -273,15 +277,17 @@ class WorkerDatabase:
             connection.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}".encode())
             changed = _settings_of(connection) != self._pristine or _is_session_changed(connection)
             transaction.__exit__(None, None, None)
+            if not changed:
+                return
+            self.close()
         except (_psycopg().Error, TypeError):
             # It was closed, or it ended its transaction by SQL: what is committed is there for good.
             self.close()
             if self._url is not None:
                 self._worker.drop(self._url)
                 self._url = None
-        else:
-            if changed:
-                self.close()
+        # Not when the next test asks: to that it would look as if the test had left the connection open.
+        self.open()
 
 
 class PostgresDatabase:
