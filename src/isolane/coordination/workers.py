@@ -7,7 +7,7 @@ locked. What cannot be (assigning to a worker that is gone, a task id twice) is 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, TypeVar
@@ -222,15 +222,20 @@ class WorkerCoordinator(Generic[Payload]):
         else:
             self._queue.append(task)
 
-    def assign(self, worker: str) -> Assignment[Payload] | None:
+    def assign(self, worker: str, fits: Callable[[Task[Payload]], bool] | None = None) -> Assignment[Payload] | None:
         """Give the front of the queue to a live worker; None where the queue is empty.
 
-        A worker may hold more than one: the first is the one it runs, the rest wait ahead.
+        A worker may hold more than one: the first is the one it runs, the rest wait ahead. fits: the first task that
+        does is given, None where none does.
         """
         record = self._live(worker)
-        if not self._queue:
+        position = 0
+        if fits is not None:
+            position = next((place for place, task in enumerate(self._queue) if fits(task)), len(self._queue))
+        if position >= len(self._queue):
             return None
-        task = self._queue.popleft()
+        task = self._queue[position]
+        del self._queue[position]
         self._last_token = token = self._last_token + 1
         assignment = Assignment(task, worker, token, self._attempts.get(task.task_id, 0) + 1)
         if not record.holdings:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from isolane.model.identity import class_of, module_of
+from isolane.planning.needs import NOTHING, Needs
 
 MODES = ("load", "loadscope", "loadfile", "loadgroup", "worksteal")
 """The values of ``--dist`` that are understood here; xdist knows ``each`` besides."""
@@ -17,11 +18,15 @@ _SHORTEST_CHUNK_SECONDS = 0.005
 
 @dataclass(frozen=True)
 class Unit:
-    """Tests that one worker runs, in this order. tests: positions in the collection. seconds: what they may take."""
+    """Tests that one worker runs, in this order. tests: positions in the collection. seconds: what they may take.
+
+    needs: what they need from outside their process, one after the other.
+    """
 
     key: str
     tests: tuple[int, ...]
     seconds: float | None = None
+    needs: Needs = NOTHING
 
 
 def make_units(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +34,9 @@ class XdistController:
     """
 
     def __init__(self, choices: Mapping[str, Any]) -> None:
-        self._choices = choices
+        # Made by the first worker that has something to lock.
+        self._locks = Path(tempfile.gettempdir(), f"isolane-locks-{uuid.uuid4().hex}")
+        self._choices = {**choices, "locks": str(self._locks)}
         self.coordinator: WorkerCoordinator[str] = WorkerCoordinator(SystemClock(), maximum=_MOST_WORKERS)
         self._running: dict[str, Assignment[str]] = {}
         self._started = 0
@@ -39,6 +45,10 @@ class XdistController:
     def pytest_configure_node(self, node: Any) -> None:
         """Add to what xdist sends along."""
         node.workerinput["isolane"] = self._choices
+
+    def pytest_unconfigure(self) -> None:
+        """Take the locks away."""
+        shutil.rmtree(self._locks, ignore_errors=True)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:

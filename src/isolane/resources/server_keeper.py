@@ -5,7 +5,8 @@
 Nothing of isolane, and nothing but the standard library, is imported: this runs beside whatever suite is tested, for
 longer than it. Who uses the server holds a shared lock on HOME/users, so the count of users is kept by the kernel, and
 a user that is killed is counted out at that moment. The keeper waits for the exclusive lock: when it has it, nobody
-uses the server. HOME/keeper is locked while the keeper lives, HOME/server.json says how to reach the server.
+uses the server. HOME/keeper is locked while the keeper lives, by a descriptor that it inherits; HOME/server.json says
+how to reach the server.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def keep(home: Path, wanted: dict[str, Any], answer: int) -> None:
                     raise RuntimeError(f"{Path(words[0]).name} failed: {_end_of(log)}")
             server = _start(wanted["serve"], home, wanted, output)
         _wait_until_ready(server, log, wanted["ready"], wanted["seconds"])
-        state = {"address": wanted["address"], "pid": server.pid}
+        state = {"address": wanted["address"], "pid": server.pid, "keeper": os.getpid()}
         partial = home / f"{STATE}.partial"
         partial.write_text(json.dumps(state), encoding="utf-8")
         partial.replace(home / STATE)
@@ -159,9 +160,7 @@ def _main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
-    with (home / KEEPER).open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        keep(home, wanted, answer)
+    keep(home, wanted, answer)
 
 
 if __name__ == "__main__":

@@ -67,8 +67,8 @@ def use(home: Path, server: Server) -> Iterator[Any]:
         fcntl.flock(users, fcntl.LOCK_SH)
         with _open(home / "start") as start:
             fcntl.flock(start, fcntl.LOCK_EX)
-            address = _running(home) or _start(home, server)
-        yield address["address"]
+            found = _find_or_start(home, server)
+        yield found["address"]
 
 
 def server_home(name: str, *, others_pass: bool = False) -> Path:
@@ -102,8 +102,8 @@ def lease_number(folder: Path, name: str, numbers: Sequence[int]) -> Iterator[in
     yield None
 
 
-def _running(home: Path) -> dict[str, Any] | None:
-    """Return what the keeper wrote, None if there is no keeper: then end a server whose keeper was killed.
+def _find_or_start(home: Path, server: Server) -> dict[str, Any]:
+    """Return what the keeper wrote; where there is no keeper, start one, and end a server whose keeper was killed.
 
     A keeper that has written nothing is about to end with its server, or to be ready for somebody who was killed
     while it started: one or the other comes soon.
@@ -119,15 +119,17 @@ def _running(home: Path) -> dict[str, Any] | None:
                 time.sleep(_POLL_SECONDS)
             else:
                 _end_orphan(home)
-                return None
+                return _start(home, server, keeper.fileno())
 
 
-def _start(home: Path, server: Server) -> dict[str, Any]:
+def _start(home: Path, server: Server, lock: int) -> dict[str, Any]:
+    """Start a keeper, which inherits the locked descriptor: at no moment nobody has the lock."""
     wanted = asdict(server)
     wanted["environment"] = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **server.environment}
     with (home / "keeper.log").open("wb") as log:
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(Path(server_keeper.__file__)), str(home)],
+            pass_fds=[lock],
             input=json.dumps(wanted).encode(),
             stdout=subprocess.PIPE,
             stderr=log,
@@ -147,7 +149,9 @@ def _end_orphan(home: Path) -> None:
     """Kill the server that a killed keeper left, if the process of that number still works in this home."""
     with suppress(OSError, ValueError, KeyError):
         pid = int(json.loads((home / server_keeper.STATE).read_text(encoding="utf-8"))["pid"])
-        words = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        words = subprocess.run(
+            ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
         if str(home) in words.stdout:
             os.killpg(pid, signal.SIGKILL)
 

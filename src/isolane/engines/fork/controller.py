@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from isolane.coordination.workers import Assignment, Task, WorkerCoordinator
 from isolane.engines.fork.known_worker import Share, Unsettled, Worker
-from isolane.engines.fork.lane import FINISH, ONE_TEST, TERMINAL, Board, Lane, Order
+from isolane.engines.fork.lane import FINISH, ONE_TEST, PAUSE, TERMINAL, Board, Lane, Order
 from isolane.engines.fork.listener import Crash, Limits, Listener
 from isolane.engines.fork.messages import (
     AGAIN,
@@ -32,6 +32,7 @@ from isolane.engines.fork.messages import (
 from isolane.engines.fork.process import fork
 from isolane.model.clock import Clock, SystemClock
 from isolane.planning.dispatch import richest
+from isolane.planning.needs import NOTHING, may_run_beside, needs_together
 from isolane.planning.units import Unit
 
 _TICK_SECONDS = 0.5
@@ -70,6 +71,8 @@ class Controller:
         self.winding_up = False
         """Whatever happens now, the run is over."""
         self._stillborn = 0
+        self._someone_left = False
+        self._have_needs = any(unit.needs != NOTHING for unit in units)
         self._to_start: list[str] = []
         """Names of workers that are about to be forked; a new one's is empty."""
         self._count = count
@@ -99,7 +102,7 @@ class Controller:
         """Let no further test start; what runs is finished and torn down."""
         self.board.stop()
         for worker in self._workers.values():
-            if self._take_back(worker) and worker.waiting:
+            if (self._take_back(worker) or self._have_needs) and worker.waiting:
                 self._work_wanted(worker)
 
     def run_again(self, test: int) -> None:
@@ -139,6 +142,9 @@ class Controller:
                 # Here, and not where one has ended: all workers have equally many frames below them.
                 while self._to_start:
                     self._start_worker(self._to_start.pop())
+                if self._have_needs and self._someone_left:
+                    self._someone_left = False
+                    self._offer()
         except BaseException:
             self._wind_up()
             raise
@@ -199,23 +205,48 @@ class Controller:
         """Give the worker a unit, where there is one and tests may still start."""
         if self.board.stopped:
             return False
-        assignment = self._coordinator.assign(worker.name)
+        assignment = self._coordinator.assign(worker.name, self._fits(worker))
         if assignment is None:
             return False
         worker.ahead = assignment
         worker.lane.give(assignment.task.payload.order(assignment.token))
         return True
 
+    def _fits(self, worker: Worker) -> Callable[[Task[Share]], bool] | None:
+        """Return what says whether a unit may run in this worker, whatever the others run now or next."""
+        if not self._have_needs:
+            return None
+        others = [
+            needs_together(self._unit_of(one).needs for one in (other.current, other.ahead) if one is not None)
+            for other in self._workers.values()
+            if other is not worker and (other.current is not None or other.ahead is not None)
+        ]
+        return lambda task: may_run_beside(self._unit_of_share(task.payload).needs, others, workers=self._count)
+
     def _work_wanted(self, worker: Worker) -> None:
-        """A worker waits for more: from the queue, else from the worker that has most waiting, else it may go."""
+        """A worker waits for more: from the queue, else from the worker that has most waiting, else it may go.
+
+        Where all that is queued needs what others have, it waits on: torn down, so that it does not keep what it has.
+        """
         worker.waiting = True
         if worker.ahead is not None or worker.finishing:
             return  # what it asks for is on its way
         if not self.board.stopped and not self._give_next(worker):
             self._steal_for(worker)
-        if worker.ahead is None:
-            worker.finishing = True
-            worker.lane.give(Order(0, FINISH, 0))
+        if worker.ahead is not None:
+            return
+        if self._have_needs and not self.board.stopped and self._coordinator.statistics().queued:
+            if worker.current is not None:
+                worker.lane.give(Order(0, PAUSE, 0))
+            return
+        worker.finishing = True
+        worker.lane.give(Order(0, FINISH, 0))
+
+    def _offer(self) -> None:
+        """See whether those that wait can have something, now that somebody has done with a unit."""
+        for worker in list(self._workers.values()):
+            if worker.waiting and worker.current is None and worker.said_goodbye_at is None:
+                self._work_wanted(worker)
 
     def _steal_for(self, worker: Worker) -> None:
         # What lies before a worker that waits is as good as taken: it would not ask for it again. A worker that is
@@ -238,8 +269,13 @@ class Controller:
         return True
 
     def _unit_of(self, assignment: Assignment[Share]) -> Unit:
-        share = assignment.task.payload
-        return Unit("", tuple(share.tests)) if share.number == ONE_TEST else self.units[share.number]
+        return self._unit_of_share(assignment.task.payload)
+
+    def _unit_of_share(self, share: Share) -> Unit:
+        if share.number != ONE_TEST:
+            return self.units[share.number]
+        needs = next((unit.needs for unit in self.units if share.tests[0] in unit.tests), NOTHING)
+        return Unit("", tuple(share.tests), needs=needs)
 
     # -- hearing
 
@@ -325,6 +361,8 @@ class Controller:
             share.done += 1
             if not share.left:
                 worker.current = None
+                if self._have_needs:
+                    self._offer()
         if verdict == STANDS:
             self._release(worker)
         elif verdict == AGAIN:
@@ -370,6 +408,7 @@ class Controller:
         finally:
             self._workers.pop(worker.name, None)
             self._close(worker)
+            self._someone_left = True
         if not self.board.stopped:
             queued = self._coordinator.statistics().queued
             open_to_work = sum(not other.finishing for other in self._workers.values()) + len(self._to_start)

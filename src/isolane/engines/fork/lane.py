@@ -26,7 +26,9 @@ _process_id = os.getpid
 FINISH = -1
 ONE_TEST = -2
 TERMINAL = -3
-"""Positions that are not a unit's: tear down and go; the test that ``first`` names; the terminal is yours."""
+PAUSE = -4
+"""Positions that are not a unit's: tear down and go; the test that ``first`` names; the terminal is yours; tear down
+and ask again."""
 
 
 class ControllerGoneError(Exception):

@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import pytest
@@ -33,6 +34,7 @@ from isolane.engines.fork.messages import (
 )
 from isolane.history.durations import expected_seconds
 from isolane.planning.dispatch import dispatch_order
+from isolane.planning.needs import needs_together
 from isolane.planning.units import Unit, make_units
 from isolane.pytest_plugin.fork.adapters import ControllerState, unused_descriptors
 from isolane.pytest_plugin.fork.crashes import crash_report, not_run_report
@@ -41,6 +43,7 @@ from isolane.pytest_plugin.fork.junit import add_suite_properties, in_order_of_c
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
 from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pytest_serializes, subtests_key, warning_of
 from isolane.pytest_plugin.fork.worker import Task, work
+from isolane.pytest_plugin.needs import needs_of_items
 from isolane.pytest_plugin.process import process_control
 from isolane.pytest_plugin.replay_hint import replay_command
 from isolane.pytest_plugin.state.start import REPORT_PLUGIN, isolation_of, make_watch
@@ -191,6 +194,12 @@ class ForkSession:
             seconds=seconds,
             largest_chunk=getattr(self.config.option, "maxschedchunk", None),
         )
+        needs = needs_of_items(items)
+        if needs:
+            units = [
+                replace(unit, needs=needs_together(needs[test] for test in unit.tests if test in needs))
+                for unit in units
+            ]
         return dispatch_order(
             units, dist, keep=self._keep_order or not getattr(self.config.option, "loadscopereorder", True)
         )

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import pytest
 from _pytest.runner import CallInfo
 
-from isolane.engines.fork.lane import FINISH, ONE_TEST, TERMINAL, ControllerGoneError, Lane, Order
+from isolane.engines.fork.lane import FINISH, ONE_TEST, PAUSE, TERMINAL, ControllerGoneError, Lane, Order
 from isolane.engines.fork.messages import (
     AGAIN,
     STANDS,
@@ -209,6 +209,8 @@ class Worker:
                 return
             if self._leaves:
                 return
+            while not self._queue and not self._finishing and not self._lane.board.stopped:
+                self._take(self._order())  # it paused: what is queued could not run beside the others
 
     def _run_test(self, test: int) -> None:
         items = self.session.items
@@ -267,6 +269,8 @@ class Worker:
     def _take(self, order: Order) -> None:
         if order.unit == FINISH:
             self._finishing = True
+        elif order.unit == PAUSE:
+            pass  # there is nothing in the queue, so that all is torn down, and then this is asked again
         elif order.unit == ONE_TEST:
             self._queue.append(order.first)
             if order.closely_until:
