@@ -283,3 +283,19 @@ def test_rows_of_a_test_are_its_own_under_every_engine(project: Project, engine:
     project.write(SUITE)
     ended = project.pytest("-n", "2", "--dist", "load", "--isolane-engine", engine)
     assert "1 failed, 12 passed" in ended.out, ended.text
+
+
+@pytest.mark.usefixtures("_isolane_postgres_worker")
+def test_a_server_that_is_named_is_used_and_left_as_it_was(project: Project) -> None:
+    names = "SELECT array_agg(datname ORDER BY datname) FROM pg_database"
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    with server(name) as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE isolane_of_somebody")
+        before = connection.execute(names).fetchone()
+        project.write(SUITE)
+        ended = project.pytest("-n", "2", "--dist", "load", ISOLANE_POSTGRES_URL=url)
+        assert "1 failed, 12 passed" in ended.out, ended.text
+        assert connection.execute(names).fetchone() == before
+    home = home_of(url)
+    assert is_stopped(home)
+    shutil.rmtree(home)
