@@ -54,7 +54,10 @@ class ChildrenKind:
         if before is after:
             return []
         started = [pid for pid in after if pid not in before]
-        return [Change(self.name, after[pid], None, f"alive, process {pid}", _level(pid)) for pid in _going_on(started)]
+        return [
+            Change(self.name, _name(pid, after[pid]), None, f"alive, process {pid}", _level(pid))
+            for pid in _going_on(started)
+        ]
 
     def rebase(self, pending: Children, before: Children, after: Children) -> Children:
         """Add the processes that were started."""
@@ -155,6 +158,11 @@ def _command(pid: int) -> str:
     except OSError:
         return f"process {pid}"
     return os.fsdecode(b" ".join(arguments))[:_LONGEST] or f"process {pid}"
+
+
+def _name(pid: int, told: str) -> str:
+    """Return the command line; one that had only just been started was not yet there to be read."""
+    return _command(pid) if told == f"process {pid}" else told
 
 
 def _going_on(pids: Iterable[int]) -> list[int]:

@@ -10,6 +10,7 @@ import pytest
 from isolane.model.state import Change, Leak, Level
 from isolane.process_state.watch import Findings, StateWatch
 from isolane.pytest_plugin.state.accepted import Accepted
+from isolane.pytest_plugin.state.own_names import weigh
 
 LEAKS_ATTRIBUTE = "isolane_leaks"
 """What a test's last report carries to the process that reports: leaks as :meth:`Leak.to_plain` has them."""
@@ -95,7 +96,8 @@ class LeakWatch:
             return
         place = fixturedef.baseid or request.node.nodeid
         owner = f"fixture {fixturedef.argname} of {place}" if place else f"fixture {fixturedef.argname}"
-        self._of_fixtures += [Leak(owner, change) for change in self._watch.owner_has_ended(fixturedef)]
+        left = weigh(self._watch.owner_has_ended(fixturedef), fixturedef.argname, request)
+        self._of_fixtures += [Leak(owner, change) for change in left]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, None, None]:
@@ -128,9 +130,11 @@ class LeakWatch:
         before = self._watch.expected() if self._restores else {}
         findings = self._watch.look(closely=closely)
         self.again = False
-        self.doubtful = self._failed and self._tolerates
+        tolerated = self._tolerates
         if findings.changes or of_fixtures:
             findings = self._take(item, findings, of_fixtures, before)
+        # What is found now may have been left before this test began, where nobody had looked in between.
+        self.doubtful = self._failed and (tolerated or (self._unchecked > 0 and findings.dirty))
         self.findings = findings
         self._unchecked = 0 if findings.whole else self._unchecked + 1
         return [leak for leak in self._leaks if leak.change.level is not Level.HARMLESS]

@@ -1,0 +1,62 @@
+"""State of every sort that a module can have."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import ClassVar
+
+RATE = 2
+PRICES = {"single": 2, "day": 5}
+STOPS = ["harbour", "market"]
+CLOSED: set[str] = set()
+PER_ZONE: dict[str, list[int]] = {"inner": [1, 2]}
+_settings = None
+
+
+class Settings:
+    """An object in a module, and a class with a mutable attribute."""
+
+    zones: ClassVar[list[str]] = []
+    half = 0.5
+
+    def __init__(self) -> None:
+        self.currency = "EUR"
+
+    def price(self, stops: int) -> float:
+        return stops * self.half
+
+
+SETTINGS = Settings()
+
+
+def settings() -> Settings:
+    """Return the one that is made when it is first asked for."""
+    global _settings
+    if _settings is None:
+        _settings = Settings()
+    return _settings
+
+
+def fare(stops: int, factor: int = 1) -> int:
+    return stops * RATE * factor
+
+
+def discount(stops: int, factor: int = 1) -> int:
+    return stops * factor
+
+
+@functools.lru_cache
+def rate_of(zone: str) -> list[int]:
+    """Return what depends on settings, and can be changed by whoever gets it."""
+    return [len(zone) * RATE]
+
+
+@functools.cache
+def squared(number: int) -> int:
+    return number * number
+
+
+@functools.lru_cache
+def pattern_of(zone: str) -> re.Pattern[str]:
+    return re.compile(zone)

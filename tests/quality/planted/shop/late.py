@@ -1,0 +1,3 @@
+"""Imported by a test, when it runs."""
+
+TABLE = {"late": 1}

@@ -1,0 +1,3 @@
+"""A module that a test puts another in the place of."""
+
+ZONES = ("inner", "outer")

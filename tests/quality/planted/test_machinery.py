@@ -1,0 +1,291 @@
+"""Leaks into logging, signals, threads, processes, loops, descriptors and files."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+leaves = pytest.mark.leaves
+KEPT: dict[str, object] = {}
+LOGGER = logging.getLogger("planted")
+
+
+@leaves("logging", "planted*level*")
+def test_level():
+    LOGGER.setLevel(logging.ERROR)
+
+
+def test_level_victim():
+    assert LOGGER.level == logging.NOTSET
+
+
+@leaves("logging", "root*level*")
+def test_level_of_the_root():
+    logging.getLogger().setLevel(logging.CRITICAL)
+
+
+def test_level_of_the_root_victim():
+    assert logging.getLogger().level == logging.WARNING
+
+
+@leaves("logging", "planted*handlers*")
+def test_handler():
+    LOGGER.addHandler(logging.NullHandler())
+
+
+def test_handler_victim():
+    assert LOGGER.handlers == []
+
+
+@leaves("logging", "planted*disabled*")
+def test_disabled_logger():
+    LOGGER.disabled = True
+
+
+def test_disabled_logger_victim():
+    assert not LOGGER.disabled
+
+
+@leaves("logging", "planted*propagate*")
+def test_propagate():
+    LOGGER.propagate = False
+
+
+def test_propagate_victim(caplog):
+    LOGGER.warning("heard")
+    assert caplog.messages == ["heard"]
+
+
+@leaves("logging", "*")
+def test_logging_disabled():
+    logging.disable(logging.CRITICAL)
+
+
+def test_logging_disabled_victim():
+    assert logging.root.manager.disable == logging.NOTSET
+
+
+@leaves("logging", "planted*filters*")
+def test_filter():
+    LOGGER.addFilter(lambda record: False)
+
+
+def test_filter_victim():
+    assert LOGGER.filters == []
+
+
+@leaves("logging", "*")
+def test_logger_class():
+    class Loud(logging.Logger):
+        pass
+
+    logging.setLoggerClass(Loud)
+
+
+def test_logger_class_victim():
+    assert logging.getLoggerClass() is logging.Logger
+
+
+def ignore(*_arguments):
+    return None
+
+
+@leaves("signals", "*SIGUSR1*")
+def test_signal_handler():
+    signal.signal(signal.SIGUSR1, ignore)
+
+
+def test_signal_handler_victim():
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+
+
+@leaves("signals", "*")
+def test_alarm():
+    signal.setitimer(signal.ITIMER_REAL, 3000)
+
+
+def test_alarm_victim():
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@leaves("threads", "planted-thread*")
+def test_thread():
+    threading.Thread(target=threading.Event().wait, name="planted-thread", daemon=True).start()
+
+
+def test_thread_victim():
+    assert "planted-thread" not in {thread.name for thread in threading.enumerate()}
+
+
+@leaves("threads", "*")
+def test_timer():
+    timer = threading.Timer(3000, ignore)
+    timer.daemon = True
+    timer.name = "planted-timer"
+    timer.start()
+
+
+def test_timer_victim():
+    assert "planted-timer" not in {thread.name for thread in threading.enumerate()}
+
+
+@leaves("children", "*planted_child*")
+def test_child():
+    """It ends when what it reads from does: with this process."""
+    code = "planted_child = input()"
+    KEPT["child"] = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def test_child_victim():
+    assert "child" not in KEPT
+
+
+@leaves("descriptors", "*opened-by-number*")
+def test_descriptor(tmp_path):
+    KEPT["number"] = os.open(tmp_path / "opened-by-number", os.O_CREAT | os.O_RDWR)
+
+
+def test_descriptor_victim():
+    assert "number" not in KEPT
+
+
+@leaves("descriptors", "*opened-file*")
+def test_file(tmp_path):
+    KEPT["file"] = (tmp_path / "opened-file").open("w")
+
+
+def test_file_victim():
+    assert "file" not in KEPT
+
+
+@leaves("descriptors", "a socket listening on *")
+def test_listens():
+    KEPT["server"] = socket.create_server(("127.0.0.1", 0))
+
+
+def test_listens_victim():
+    assert "server" not in KEPT
+
+
+@leaves("descriptors", "a socket*")
+def test_socket():
+    KEPT["socket"] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+
+def test_socket_victim():
+    assert "socket" not in KEPT
+
+
+@leaves("descriptors", "a pipe")
+def test_pipe():
+    KEPT["pipe"] = os.pipe()
+
+
+def test_pipe_victim():
+    assert "pipe" not in KEPT
+
+
+@leaves("event_loop", "*")
+def test_closed_loop():
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.close()
+
+
+def test_closed_loop_victim():
+    loop = getattr(asyncio.get_event_loop_policy()._local, "_loop", None)
+    assert loop is None or not loop.is_closed()
+
+
+@leaves("event_loop", "*polic*")
+def test_loop_policy():
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        pass
+
+    asyncio.set_event_loop_policy(Policy())
+
+
+def test_loop_policy_victim():
+    assert type(asyncio.get_event_loop_policy()).__name__ != "Policy"
+
+
+@leaves("event_loop", "*")
+def test_loop_with_work():
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.call_later(3000, ignore)
+
+
+def test_loop_with_work_victim():
+    loop = getattr(asyncio.get_event_loop_policy()._local, "_loop", None)
+    assert not getattr(loop, "_scheduled", ())
+
+
+@leaves("mock_patches", "os.getlogin")
+def test_patch():
+    mock.patch("os.getlogin", return_value="planted").start()
+
+
+def test_patch_victim():
+    assert not isinstance(os.getlogin, mock.Mock)
+
+
+@leaves("mock_patches", "*")
+def test_patch_of_a_dictionary():
+    mock.patch.dict("shop.fares.PRICES", {"planted": 1}).start()
+
+
+def test_patch_of_a_dictionary_victim():
+    from shop import fares
+
+    assert "planted" not in fares.PRICES
+
+
+@leaves("files", "*made-in-the-project.txt")
+def test_file_in_the_project():
+    (Path(__file__).parent / "made-in-the-project.txt").write_text("x")
+
+
+@leaves("files", "*there.txt")
+def test_changes_a_file_of_the_project():
+    (Path(__file__).parent / "there.txt").write_text("changed")
+
+
+@leaves("files", "*gone.txt")
+def test_removes_a_file_of_the_project():
+    (Path(__file__).parent / "gone.txt").unlink()
+
+
+@leaves("files", "*.planted-settings")
+def test_file_in_the_home_directory():
+    (Path(os.environ["PLANTED_HOME"]) / ".planted-settings").write_text("x")
+
+
+@leaves("files", "*planted.log")
+def test_file_in_the_temporary_directory():
+    (Path(tempfile.gettempdir()) / "planted.log").write_text("x")
+
+
+@leaves("files", "*planted-directory")
+def test_directory_in_the_temporary_directory():
+    (Path(tempfile.gettempdir()) / "planted-directory").mkdir()
+
+
+@leaves(
+    "",
+    "a file that a program wrote",
+    gap="what other programs write is not heard of: it is the process that is listened to",
+)
+def test_file_of_a_program():
+    subprocess.run([sys.executable, "-c", "open('made-by-a-program.txt', 'w').close()"], check=True)
