@@ -80,6 +80,11 @@ def new_parser() -> argparse.ArgumentParser:
     replay.add_argument("--python", help="the project's interpreter (default: the run's)")
     _stall_timeout(replay)
 
+    explain = _verb(verbs, "explain", "run one test again: which line changed the state that it leaves behind?")
+    explain.add_argument("test", metavar="TEST", help="the test's node id")
+    _project_option(explain)
+    _json(explain)
+
     combine = _verb(verbs, "combine", "merge the coverage data of workers, sessions and subprocesses into one")
     combine.add_argument("directory", nargs="?", type=Path, help="where the data files are (default: the data file's)")
     combine.add_argument("--data-file", type=Path, help="the merged file (default: COVERAGE_FILE, else .coverage)")
@@ -121,6 +126,14 @@ def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str,
 
 def _project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", nargs="?", type=Path, default=Path(), help="the project's folder (default: here)")
+    parser.add_argument("--python", help="the project's interpreter (default: its .venv, else the active one)")
+    _stall_timeout(parser)
+
+
+def _project_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--project", type=Path, default=Path(), metavar="DIR", help="the project's folder (default: here)"
+    )
     parser.add_argument("--python", help="the project's interpreter (default: its .venv, else the active one)")
     _stall_timeout(parser)
 

@@ -194,6 +194,26 @@ def _replay(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
     return ExitCode.INTERNAL_ERROR if result.exit_code is None else result.exit_code
 
 
+def _explain(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.reports.explain_text import explanation_lines
+    from isolane.usecases.explain import ExplainRequest, explain
+
+    request = ExplainRequest(
+        test=options.test,
+        project=options.project,
+        python=options.python,
+        arguments=for_pytest,
+        stall_seconds=options.stall_timeout,
+    )
+    explanation = explain(request, progress)
+    progress.close()
+    if options.json:
+        _print_json(explanation.as_data())
+    else:
+        _print_lines(explanation_lines(explanation))
+    return ExitCode.OK if explanation.explained else ExitCode.FAILED
+
+
 def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.combine import combine
 
@@ -217,6 +237,7 @@ _VERBS: dict[str, _Verb] = {
     "bench": _bench,
     "gate": _gate,
     "replay": _replay,
+    "explain": _explain,
     "combine": _combine,
     "init": _init,
 }

@@ -121,6 +121,7 @@ def _environment(plan: RunPlan, directory: Path, overlay: Path) -> dict[str, str
         order=str(plan.order) if plan.order else None,
         parent=os.getpid(),
         restore=restore,
+        probe=plan.probe,
     ).encode()
     return environment
 

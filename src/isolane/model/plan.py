@@ -11,6 +11,10 @@ HANDOVER_VARIABLE = "ISOLANE_RUN"
 ISOLATION_VARIABLE = "ISOLANE_ISOLATION"
 """How far forked workers keep tests apart; one of isolane's own options."""
 STALL_SECONDS = 600.0
+EXPLANATIONS_NAME = "explained.jsonl"
+"""In a run's directory: what a run that explains has found, one JSON object a line."""
+TOUCHES_NAME = "touched.jsonl"
+"""In a run's directory: what tests have touched outside their process, one JSON object a test or fixture."""
 ENGINES = ("auto", "fork", "xdist")
 """What may run a plan's workers: forked ones, xdist's, or (auto) forked ones where that is safe, else xdist's."""
 
@@ -25,7 +29,7 @@ class RunPlan:
     exactly these node ids, in this order.
     stall_seconds: how long nothing may happen before the run is taken for hung; None takes the
     project's own setting, which the run itself tells. environment: added to the
-    process's own.
+    process's own. probe: ``explain`` or ``map``, and what that is to look at; nothing in most runs.
     """
 
     project: Path
@@ -39,6 +43,7 @@ class RunPlan:
     order: Path | None = None
     stall_seconds: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    probe: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Handover:
     parent: int | None = None
     """The process that waits for the run: the run does not outlive it."""
     restore: Mapping[str, str | None] = field(default_factory=dict)
+    probe: tuple[str, ...] = ()
+    """The plan's."""
 
     def encode(self) -> str:
         """Return the variable's value."""
@@ -68,4 +75,5 @@ class Handover:
     @classmethod
     def decode(cls, text: str) -> Handover:
         """Return what :meth:`encode` wrote."""
-        return cls(**json.loads(text))
+        values = json.loads(text)
+        return cls(**{**values, "probe": tuple(values.get("probe", ()))})

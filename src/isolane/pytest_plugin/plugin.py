@@ -42,6 +42,10 @@ def pytest_load_initial_conftests(
         from isolane.pytest_plugin.fork.watch import start_watch
 
         start_watch(early_config)
+    if handover is not None and handover.probe:
+        from isolane.pytest_plugin.state.probes import start_probe
+
+        start_probe(early_config, handover)
     return (yield)
 
 
@@ -106,7 +110,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.recording import register_recorder
 
         register_recorder(config, handover, seed, config.stash.get(_choice_key, Choice("")).added)
-    if value_of(config, "leaks") != "off" or value_of(config, "isolation") != "none":
+    if handover is not None and handover.probe:
+        from isolane.pytest_plugin.state.probes import register_probe
+
+        register_probe(config, handover)
+    elif value_of(config, "leaks") != "off" or value_of(config, "isolation") != "none":
         from isolane.pytest_plugin.state.start import register_leaks
 
         register_leaks(config)

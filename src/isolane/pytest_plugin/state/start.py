@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from isolane.pytest_plugin.engine import engine_of
 from isolane.pytest_plugin.options import value_of
 
 if TYPE_CHECKING:
+    from isolane.process_state.base import Kind
+    from isolane.pytest_plugin.state.accepted import Accepted
     from isolane.pytest_plugin.state.watching import LeakWatch
 
 REPORT_PLUGIN = "isolane-leak-report"
@@ -49,36 +52,54 @@ def register_leaks(config: pytest.Config) -> None:
         config.pluginmanager.register(make_watch(config), WATCH_PLUGIN)
 
 
-def make_watch(config: pytest.Config) -> LeakWatch:
-    """Return what looks after the tests that run in this process."""
-    from isolane.process_state.kinds import DEAR, KINDS, OUTSIDE, Surroundings, make_kinds
+def make_watch(config: pytest.Config, finds: Accepted | None = None) -> LeakWatch:
+    """Return what looks after the tests that run in this process.
+
+    finds: what only wants to find, whatever the settings say, and accepts these.
+    """
+    from isolane.process_state.kinds import DEAR, OUTSIDE
     from isolane.process_state.watch import StateWatch
-    from isolane.pytest_plugin.fixtures import cache_references
     from isolane.pytest_plugin.state.accepted import Accepted
     from isolane.pytest_plugin.state.watching import LeakWatch
 
-    leaks = value_of(config, "leaks")
-    # pytest's own plugin puts the filters back after each test: within the test's protocol, where we look, they are
-    # that plugin's.
-    unseen = {"warnings"} if config.pluginmanager.hasplugin("warnings") else set()
+    leaks = value_of(config, "leaks") if finds is None else "report"
+    unseen = unseen_kinds(config)
     if leaks == "off":
         unseen.update(OUTSIDE)
-    base = config.option.basetemp
+    kinds = kinds_of(config, unseen)
+    watch = StateWatch(
+        [kind for name, kind in kinds.items() if name not in DEAR],
+        [kind for name, kind in kinds.items() if name in DEAR],
+    )
+    return LeakWatch(
+        watch,
+        finds or Accepted(config.getini("isolane_known_leaks")),
+        DEAR,
+        restores=leaks == "restore",
+        fails=leaks == "fail",
+        budgeted=finds is None and isolation_of(config) == "leak",
+    )
+
+
+def unseen_kinds(config: pytest.Config) -> set[str]:
+    """Return the kinds that are not a test's to leave.
+
+    pytest's own plugin puts the warnings' filters back after each test: within the test's protocol, where we look,
+    they are that plugin's.
+    """
+    return {"warnings"} if config.pluginmanager.hasplugin("warnings") else set()
+
+
+def kinds_of(config: pytest.Config, unseen: Collection[str]) -> dict[str, Kind[Any]]:
+    """Return all kinds but those, made for this project, by name."""
+    from isolane.process_state.kinds import KINDS, Surroundings, make_kinds
+    from isolane.pytest_plugin.fixtures import cache_references
+
+    # Before the arguments are parsed for good, options are elsewhere.
+    base = getattr(config.option, "basetemp", None) or getattr(config.known_args_namespace, "basetemp", None)
     around = Surroundings(
         config.rootpath,
         caches=cache_references(config),
         temporary=[Path(config.invocation_params.dir, base)] if base else [],
     )
-    kinds = make_kinds([name for name in KINDS if name not in unseen], around)
-    watch = StateWatch(
-        [kind for kind in kinds if kind.name not in DEAR],
-        [kind for kind in kinds if kind.name in DEAR],
-    )
-    return LeakWatch(
-        watch,
-        Accepted(config.getini("isolane_known_leaks")),
-        DEAR,
-        restores=leaks == "restore",
-        fails=leaks == "fail",
-        budgeted=isolation_of(config) == "leak",
-    )
+    return {kind.name: kind for kind in make_kinds([name for name in KINDS if name not in unseen], around)}

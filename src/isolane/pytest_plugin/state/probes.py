@@ -1,0 +1,23 @@
+"""Runs that look closer than others: those of ``isolane explain``."""
+
+from __future__ import annotations
+
+import pytest
+
+from isolane.model.plan import Handover
+
+
+def start_probe(config: pytest.Config, handover: Handover) -> None:
+    """Begin, before any conftest is imported."""
+    if handover.probe[0] == "explain":
+        from isolane.pytest_plugin.state.explaining import start_explaining
+
+        start_explaining(config, handover)
+
+
+def register_probe(config: pytest.Config, handover: Handover) -> None:
+    """Register what looks after the tests, once everything is configured."""
+    if handover.probe[0] == "explain":
+        from isolane.pytest_plugin.state.explaining import register_finder
+
+        register_finder(config, handover)

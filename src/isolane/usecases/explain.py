@@ -1,0 +1,127 @@
+"""``isolane explain``: one test once more, and the lines that changed what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from isolane.model.errors import IsolaneError, UsageError
+from isolane.model.explanation import Explained, Explanation
+from isolane.model.plan import EXPLANATIONS_NAME, RunPlan
+from isolane.model.state import Level
+from isolane.usecases.execution import Execution, Observer, execute, require_tests
+from isolane.usecases.workshop import open_workshop
+
+_AT_IMPORT = "import:"
+_SHOWN_TESTS = 3
+
+
+@dataclass(frozen=True)
+class ExplainRequest:
+    """What was asked. test: a node id, as pytest takes it. arguments: for pytest, before it."""
+
+    test: str
+    project: Path = Path()
+    python: str | None = None
+    arguments: tuple[str, ...] = ()
+    stall_seconds: float | None = None
+
+
+def explain(request: ExplainRequest, observer: Observer) -> Explanation:
+    """Run the test to see what it leaves, then under tracing to see where that comes from.
+
+    Raises :class:`~isolane.model.errors.UsageError` where pytest finds no such test, or several.
+    """
+    with open_workshop(request.project, request.python) as workshop:
+        plan = RunPlan(
+            workshop.project,
+            workshop.interpreter.python,
+            (*request.arguments, request.test),
+            label="explain",
+            dist=None,
+            stall_seconds=request.stall_seconds,
+            probe=("explain",),
+        )
+        observer.run_started("looking", plan)
+        looked = execute(workshop, plan, observer)
+        test = _the_test(request.test, looked)
+        found = list(_explained(looked))
+        leaks = [one for one in found if one.leak.change.level is not Level.HARMLESS]
+        observer.run_finished("looking", looked.record, _counted(len(leaks)))
+        traced = looked
+        if leaks:
+            kinds = dict.fromkeys(f"{_AT_IMPORT if one.at_import else ''}{one.leak.change.kind}" for one in leaks)
+            plan = replace(plan, probe=("explain", *kinds))
+            observer.run_started("tracing", plan)
+            traced = execute(workshop, plan, observer)
+            leaks = _with_blame(leaks, [*_explained(traced), *found])
+            observer.run_finished("tracing", traced.record, "")
+    return Explanation(
+        test,
+        str(looked.record.outcomes.get(test, "")),
+        str(traced.record.outcomes.get(test, "")),
+        leaks,
+        len(found) - len(leaks),
+        traced.directory.name,
+    )
+
+
+def _the_test(asked: str, looked: Execution) -> str:
+    """Return the node id of the one test that was run."""
+    record = looked.record
+    tests = record.node_ids
+    if len(tests) > 1:
+        more = f" and {len(tests) - _SHOWN_TESTS} more" if len(tests) > _SHOWN_TESTS else ""
+        shown = ", ".join(tests[:_SHOWN_TESTS])
+        raise UsageError("several-tests", f"{asked} is {len(tests)} tests: {shown}{more}.", "Name one of them.")
+    if record.exit_code == 4 and not tests and not record.collection_failures and "not found: " in looked.output:
+        raise UsageError(
+            "unknown-test",
+            f"pytest finds no test {asked} in {looked.plan.project}.",
+            "Name it as pytest does: pytest --collect-only -q lists them.",
+        )
+    require_tests(looked)
+    if not tests or tests[0] not in record.outcomes:
+        raise IsolaneError("not-run", f"{asked} was not run.", f"See {looked.directory}.")
+    return tests[0]
+
+
+def _explained(execution: Execution) -> Iterator[Explained]:
+    try:
+        lines = (execution.directory / EXPLANATIONS_NAME).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        yield Explained.from_plain(json.loads(line))
+
+
+def _with_blame(leaks: list[Explained], traced: list[Explained]) -> list[Explained]:
+    """Return the leaks with what tracing has found of each.
+
+    A name may be another this time: a key of a container stands for another of it, and a thread with another number
+    for one that does the same.
+    """
+
+    def blame_of(one: Explained) -> Explained:
+        change = one.leak.change
+        others = [
+            other.leak.change
+            for other in traced
+            if other.blame and other.at_import == one.at_import and other.leak.owner in owners(one)
+        ]
+        same = [other for other in others if (other.kind, other.name) == (change.kind, change.name)]
+        near = [other for other in others if other.place == change.place]
+        like = [other for other in others if (other.kind, other.after) == (change.kind, change.after)]
+        found = next(iter((*same, *near, *like)), None)
+        return replace(one, blame=next((other.blame for other in traced if other.leak.change is found), None))
+
+    def owners(one: Explained) -> set[str]:
+        return {one.leak.owner} if one.at_import else {other.leak.owner for other in traced if not other.at_import}
+
+    return [blame_of(one) for one in leaks]
+
+
+def _counted(leaks: int) -> str:
+    return f"{leaks} leak{'' if leaks == 1 else 's'}" if leaks else "nothing left behind"
