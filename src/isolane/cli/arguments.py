@@ -85,6 +85,10 @@ def new_parser() -> argparse.ArgumentParser:
     _project_option(explain)
     _json(explain)
 
+    map_ = _verb(verbs, "map", "what does each test touch outside its process, and which must not run together?")
+    _project_option(map_)
+    _json(map_)
+
     combine = _verb(verbs, "combine", "merge the coverage data of workers, sessions and subprocesses into one")
     combine.add_argument("directory", nargs="?", type=Path, help="where the data files are (default: the data file's)")
     combine.add_argument("--data-file", type=Path, help="the merged file (default: COVERAGE_FILE, else .coverage)")

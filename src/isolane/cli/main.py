@@ -214,6 +214,22 @@ def _explain(options: argparse.Namespace, for_pytest: tuple[str, ...], progress:
     return ExitCode.OK if explanation.explained else ExitCode.FAILED
 
 
+def _map(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.reports.map_text import map_lines
+    from isolane.usecases.map import MapRequest, map_suite
+
+    request = MapRequest(
+        project=options.project, python=options.python, arguments=for_pytest, stall_seconds=options.stall_timeout
+    )
+    found = map_suite(request, progress)
+    progress.close()
+    if options.json:
+        _print_json(found.as_data())
+    else:
+        _print_lines(map_lines(found))
+    return ExitCode.OK
+
+
 def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.combine import combine
 
@@ -238,6 +254,7 @@ _VERBS: dict[str, _Verb] = {
     "gate": _gate,
     "replay": _replay,
     "explain": _explain,
+    "map": _map,
     "combine": _combine,
     "init": _init,
 }

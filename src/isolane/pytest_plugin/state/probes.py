@@ -1,4 +1,4 @@
-"""Runs that look closer than others: those of ``isolane explain``."""
+"""Runs that look closer than others: those of ``isolane explain`` and ``isolane map``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ def start_probe(config: pytest.Config, handover: Handover) -> None:
         from isolane.pytest_plugin.state.explaining import start_explaining
 
         start_explaining(config, handover)
+    else:
+        from isolane.pytest_plugin.state.touching import start_mapping
+
+        start_mapping(config, handover)
 
 
 def register_probe(config: pytest.Config, handover: Handover) -> None:
