@@ -302,6 +302,17 @@ def test_the_inside_of_a_librarys_object_is_told_but_not_what_it_keeps_for_itsel
     }
 
 
+def test_what_a_path_notes_when_it_is_asked_is_harmless(kind: ModuleGlobalsKind, load: Load) -> None:
+    """It has slots, not a dictionary; which of them are filled by what differs from Python to Python."""
+    module = load("from pathlib import Path\nROOT = Path('b') / 'c'\nOTHER = Path('a')")
+    before = kind.snapshot()
+    assert sorted([module.ROOT, module.OTHER])[0] is module.OTHER
+    assert {module.ROOT: str(module.ROOT)}[Path("b/c")] == module.ROOT.as_posix()
+    assert module.ROOT.suffixes == []
+
+    assert {change.level for change in kind.diff(before, kind.snapshot())} <= {Level.HARMLESS}
+
+
 def test_what_two_modules_share_is_told_once_and_followed_when_one_lets_it_go(
     kind: ModuleGlobalsKind, load: Load
 ) -> None:
