@@ -21,7 +21,7 @@ _LIBRARY = tuple(
 def is_library_file(file: str) -> bool:
     """Whether a file is the standard library's or an installed package's.
 
-    >>> is_library_file(os.__file__), is_library_file("/work/project/transit_eta/config.py")
+    >>> is_library_file(os.__file__), is_library_file("transit_eta/config.py")
     (True, False)
     """
     path = os.path.realpath(file)

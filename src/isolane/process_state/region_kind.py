@@ -240,8 +240,9 @@ def is_passing(name: object) -> bool:
 def level_inside(place: Place, edit: Edit) -> Level:
     """Return the level of a change somewhere inside what a module or a class refers to.
 
-    An object of a library may keep for itself, in its dictionary or in slots, what it likes (names with an underscore,
-    what it made when it was first needed, such as the parts of a path); a ``functools.cached_property`` has been asked for, and would say the same again.
+    An object of a library may keep for itself, in its dictionary or in slots, what it likes: names with an underscore,
+    what it made when it was first needed, such as the parts of a path. A ``functools.cached_property`` has been asked
+    for, and would say the same again.
     """
     key, was, now = edit
     if (place.sort is places.NAMESPACE or place.sort is places.INSTANCE) and type(key) is str:
