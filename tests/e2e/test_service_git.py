@@ -8,7 +8,7 @@ import pytest
 from conftest import Project
 
 from isolane.model.errors import UsageError
-from isolane.resources.git import GitError, GitRepository, make_base, repository
+from isolane.resources.git import GitRepository, make_base, repository
 
 pytestmark = pytest.mark.server
 
@@ -58,7 +58,7 @@ def test_a_repository_is_a_template_without_its_worktrees_and_hooks(made: GitRep
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     hook.chmod(0o755)
-    with pytest.raises(GitError, match=r"git commit .* exits with 1"):
+    with pytest.raises(UsageError, match=r"git commit .* exits with 1"):
         made.commit({"x": "x"})
     made.git("reset", "--hard", "--quiet")
 

@@ -15,10 +15,6 @@ _BRANCH = "main"
 _IDENTITY = {"name": "isolane", "email": "isolane@localhost"}
 
 
-class GitError(UsageError):
-    """A git command failed; ``hint`` is what git said."""
-
-
 class GitRepository:
     """A repository with one worktree, ``path``, and those that :meth:`worktree` adds beside it."""
 
@@ -28,7 +24,7 @@ class GitRepository:
     def git(self, *arguments: str, cwd: Path | None = None) -> str:
         """Run ``git ARGUMENTS`` in the repository, or in a worktree of it, and return what it printed, stripped.
 
-        Raises :class:`GitError`, with git's words, if it does not exit with 0.
+        Raises :class:`UsageError`, with git's words, if it does not exit with 0.
         """
         return _git(cwd or self.path, *arguments)
 
@@ -156,5 +152,5 @@ def _git(folder: Path, *arguments: str) -> str:
     done = _run(folder, *arguments)
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())
-        raise GitError("git-failed", f"git {' '.join(arguments)} exits with {done.returncode}: {said}")
+        raise UsageError("git-failed", f"git {' '.join(arguments)} exits with {done.returncode}: {said}")
     return done.stdout.strip()

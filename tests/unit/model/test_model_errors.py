@@ -13,6 +13,7 @@ from isolane.model.errors import (
     NewerFormatError,
     ProjectError,
     RecordError,
+    ServerMissingError,
     ServerUnavailableError,
     UsageError,
 )
@@ -23,6 +24,7 @@ PARENTS = {
     RecordError: IsolaneError,
     NewerFormatError: RecordError,
     ServerUnavailableError: IsolaneError,
+    ServerMissingError: ServerUnavailableError,
 }
 EXIT_CODES = {
     IsolaneError: 3,
@@ -31,6 +33,7 @@ EXIT_CODES = {
     RecordError: 3,
     NewerFormatError: 3,
     ServerUnavailableError: 3,
+    ServerMissingError: 3,
 }
 
 
