@@ -21,12 +21,17 @@ _SHOWN_TESTS = 10
 
 
 def map_lines(found: TouchMap, width: int = 80) -> Iterator[str]:
-    """Yield the whole map: each test that touches anything, then what must not run at the same time."""
+    """Yield the whole map: tests by what they touch, then what must not run at the same time."""
     touching = [one for one in found.tests if one.touches]
     quiet = found.count - len(touching)
+    groups: dict[frozenset[Touch], list[str]] = {}
     for one in touching:
-        yield one.test
-        yield from _touch_lines(one.touches)
+        groups.setdefault(one.touches, []).append(one.test)
+    for touches, tests in groups.items():
+        yield from tests[:_SHOWN_TESTS]
+        if len(tests) > _SHOWN_TESTS:
+            yield f"… and {len(tests) - _SHOWN_TESTS} more, each of them"
+        yield from _touch_lines(touches)
     if found.at_import:
         yield "(imports, when tests are collected)"
         yield from _touch_lines(found.at_import)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from isolane.model.errors import IsolaneError, UsageError
 from isolane.model.explanation import Explained, Explanation
+from isolane.model.outcome import Category
 from isolane.model.plan import EXPLANATIONS_NAME, RunPlan
 from isolane.model.state import Level
 from isolane.usecases.execution import Execution, Observer, execute, require_tests
@@ -85,6 +86,12 @@ def _the_test(asked: str, looked: Execution) -> str:
     require_tests(looked)
     if not tests or tests[0] not in record.outcomes:
         raise IsolaneError("not-run", f"{asked} was not run.", f"See {looked.directory}.")
+    if record.outcomes[tests[0]].category in (Category.CRASHED, Category.HUNG):
+        raise IsolaneError(
+            "did-not-end",
+            f"{tests[0]} {record.outcomes[tests[0]]}: what it leaves, nobody could look at.",
+            f"See {looked.directory}.",
+        )
     return tests[0]
 
 

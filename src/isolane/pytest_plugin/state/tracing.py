@@ -121,7 +121,7 @@ class Tracer:
         own = self._module
         for kind in kinds:
             for change in kind.diff(self._before[kind], self._last[kind]):
-                of_module = own and kind.name in DEAR and change.name.startswith(own)
+                of_module = own and kind.name in DEAR and f"{change.name}.".startswith(own)
                 if change.level is not Level.HARMLESS and not of_module:
                     found[(change.kind, change.name)] = change
         return found
