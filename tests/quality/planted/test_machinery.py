@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from unittest import mock
@@ -274,12 +273,12 @@ def test_file_in_the_home_directory():
 
 @leaves("files", "*planted.log")
 def test_file_in_the_temporary_directory():
-    (Path(tempfile.gettempdir()) / "planted.log").write_text("x")
+    (Path(os.environ["TMPDIR"]) / "planted.log").write_text("x")
 
 
 @leaves("files", "*planted-directory")
 def test_directory_in_the_temporary_directory():
-    (Path(tempfile.gettempdir()) / "planted-directory").mkdir()
+    (Path(os.environ["TMPDIR"]) / "planted-directory").mkdir()
 
 
 @leaves(
