@@ -74,7 +74,8 @@ def test_a_start_is_told_before_and_a_report_right_after_and_nothing_at_the_end_
         }
     )
     os.mkfifo(project.path / "pipe")
-    with project.start("pytest", *FORK, "-n", "1", "-v", "-p", "no:terminalprogress") as process:
+    at_once = ("--isolane-isolation=none", "-v", "-p", "no:terminalprogress")
+    with project.start("pytest", *FORK, "-n", "1", *at_once) as process:
         seen = []
         for line in process.stdout:
             seen.append(line)
@@ -89,6 +90,28 @@ def test_a_start_is_told_before_and_a_report_right_after_and_nothing_at_the_end_
         seen += process.stdout
     assert process.returncode == 0, seen
     assert list(finished(project.path)) == ["test_before", "test_waits", "test_after"]
+
+
+def test_a_result_that_waits_for_a_look_is_told_while_a_long_test_runs(project):
+    project.write(
+        {
+            "test_waits.py": """
+                from pathlib import Path
+                def test_before(): pass
+                def test_waits(): assert Path("pipe").read_text() == "go on"
+            """
+        }
+    )
+    os.mkfifo(project.path / "pipe")
+    with project.start("pytest", *FORK, "-n", "1", "-q") as process:
+        with (project.path / "pipe").open("w") as pipe:
+            deadline = time.monotonic() + 20
+            while list(finished(project.path)) != ["test_before"]:
+                assert time.monotonic() < deadline, started(project.path)
+            pipe.write("go on")
+        out = process.stdout.read()
+    assert process.returncode == 0, out
+    assert "2 passed" in out
 
 
 def test_module_and_session_fixtures_live_as_long_as_the_next_test_needs_them(project):

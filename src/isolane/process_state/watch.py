@@ -19,7 +19,7 @@ from isolane.model.clock import Clock, SystemClock
 from isolane.model.state import Change, Level
 from isolane.process_state.base import Kind, RestoreError
 
-DEFAULT_SHARE = 0.05
+DEFAULT_SHARE = 0.04
 _States = Mapping[Kind[Any], Any]
 
 

@@ -74,6 +74,12 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
+        "isolane_resource('NAME', ..., mode='exclusive'|'shared', cpus=1): what the test needs from outside its "
+        "process: no two tests that need the same run at the same time; it counts as cpus workers",
+    )
+    config.addinivalue_line("markers", "isolane_alone: nothing runs beside the test")
+    config.addinivalue_line(
+        "markers",
         "isolane_leak('KIND:NAME', ..., reason=None): this test is known to leave that behind; wildcards as in a shell",
     )
     if config.getini("isolane_restore"):

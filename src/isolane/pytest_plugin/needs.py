@@ -20,16 +20,6 @@ _EVERYBODY = "everybody"
 """The lock that each test shares and a test that is to be alone has for itself."""
 
 
-def add_markers(config: pytest.Config) -> None:
-    """Tell pytest of the markers."""
-    config.addinivalue_line(
-        "markers",
-        f"{RESOURCE_MARKER}('NAME', ..., mode='exclusive'|'shared', cpus=1): what the test needs from outside its "
-        "process: no two tests that need the same run at the same time; it counts as cpus workers",
-    )
-    config.addinivalue_line("markers", f"{ALONE_MARKER}: nothing runs beside the test")
-
-
 def needs_of_items(items: Sequence[pytest.Item]) -> dict[int, Needs]:
     """Return what tests need, by position; most have no entry. Raises :class:`pytest.UsageError` for a bad marker."""
     found = {}

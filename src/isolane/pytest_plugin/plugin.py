@@ -12,7 +12,6 @@ import pytest
 
 from isolane.model.plan import HANDOVER_VARIABLE, Handover
 from isolane.pytest_plugin.engine import choose_engine, engine_key, engine_of, workers_of
-from isolane.pytest_plugin.needs import ResourceLocks, add_markers
 from isolane.pytest_plugin.options import add_options, number_of, value_of
 from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice, header_line, may_have_workers
 
@@ -118,8 +117,9 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.state.start import register_leaks
 
         register_leaks(config)
-    add_markers(config)
     if workerinput is not None and "locks" in workerinput.get("isolane", {}):
+        from isolane.pytest_plugin.needs import ResourceLocks
+
         config.pluginmanager.register(ResourceLocks(Path(workerinput["isolane"]["locks"])), "isolane-resource-locks")
     engine = engine_of(config)
     if engine.workers:

@@ -140,6 +140,8 @@ def may_have_workers(config: pytest.Config) -> bool:
 
 def header_line(config: pytest.Config, choice: Choice, *, seed: int | None, ordered: bool) -> str:
     """Return the line that says what was chosen and why: engine, workers, isolation, seed."""
+    from isolane.pytest_plugin.state.start import isolation_of
+
     chosen = engine_of(config)
     if chosen.workers:
         dist = config.getoption("dist", "no")
@@ -153,4 +155,4 @@ def header_line(config: pytest.Config, choice: Choice, *, seed: int | None, orde
     else:
         engine = f"engine serial ({'asked for' if chosen.forced else choice.workers_reason})"
     order = f"seed {seed}" if seed is not None else "order from a file" if ordered else "no seed"
-    return f"isolane: {engine}, isolation none, {order}"
+    return f"isolane: {engine}, isolation {isolation_of(config)}, {order}"

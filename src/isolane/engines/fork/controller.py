@@ -163,6 +163,8 @@ class Controller:
     def _tick(self, now: float) -> None:
         for worker in list(self._workers.values()):
             self._coordinator.heartbeat(worker.name)  # a live process beats: a test may well be silent for an hour
+            if worker.held and now - worker.held_since > _TICK_SECONDS and worker.unsettled:
+                self._tell_early(worker)
             if worker.process.handle < 0 and worker.process.poll():
                 self._ended(worker)
             elif worker.said_goodbye_at is not None:
@@ -176,6 +178,15 @@ class Controller:
             ):
                 worker.killed_because = f"nothing was heard of it for {self._limits.silence:g} s"
                 worker.process.kill()
+
+    def _tell_early(self, worker: Worker) -> None:
+        """Tell what has been held back for long, while a test runs that may take longer still."""
+        over = max((place for place, one in enumerate(worker.held) if type(one) is Finished), default=-1) + 1
+        told, worker.held = worker.held[:over], worker.held[over:]
+        worker.held_since = self._clock.monotonic()
+        for message in told:
+            self._listener.message(worker.name, message)
+        self._listener.told_early(worker.name, told)
 
     def _start_worker(self, name: str = "") -> None:
         name = name or f"gw{next(self._names)}"
@@ -328,6 +339,8 @@ class Controller:
         if type(message) is Started:
             self._test_started(worker, message.test)
         if self._limits.holds and isinstance(message, _OF_A_TEST):
+            if not worker.held:
+                worker.held_since = self._clock.monotonic()
             worker.held.append(message)
             if type(message) is Finished:
                 self._test_finished(worker, message.verdict)

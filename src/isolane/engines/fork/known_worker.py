@@ -62,6 +62,7 @@ class Worker:
     """It leaves what it has not begun to a fresh process of its name."""
     held: list[Message] = field(default_factory=list)
     """What it has said of tests after which nobody has looked yet; see :class:`Limits`."""
+    held_since: float = 0.0
     unsettled: list[Unsettled] = field(default_factory=list)
     """The shares that have tests among them, as they came; the last one may not be at its end."""
     rewound: list[Unsettled] = field(default_factory=list)

@@ -34,6 +34,10 @@ class Listener(Protocol):
         """It says something."""
         ...
 
+    def told_early(self, worker: str, messages: Sequence[Message]) -> None:
+        """These messages have been passed on, though nobody has looked yet: their tests may run once more."""
+        ...
+
     def runs_again(self, worker: str, messages: Sequence[Message]) -> None:
         """What it had said of these tests does not count: they run once more."""
         ...

@@ -42,6 +42,7 @@ from isolane.pytest_plugin.fork.descriptors import shared_descriptors
 from isolane.pytest_plugin.fork.junit import add_suite_properties, in_order_of_collection
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
 from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pytest_serializes, subtests_key, warning_of
+from isolane.pytest_plugin.fork.told_early import ToldEarly
 from isolane.pytest_plugin.fork.worker import Task, work
 from isolane.pytest_plugin.needs import needs_of_items
 from isolane.pytest_plugin.process import process_control
@@ -112,6 +113,7 @@ class ForkSession:
         self._stopping = False
         self._doubted: set[int] = set()
         self._left_at: dict[str, float] = {}
+        self._told_early = ToldEarly(self._tell)
         self._process_id = os.getpid()
 
     # -- the session
@@ -225,6 +227,14 @@ class ForkSession:
 
     def message(self, worker: str, message: Message) -> None:
         """Pass on to pytest what a worker says."""
+        if not self._told_early.takes(worker, message):
+            self._tell(worker, message)
+
+    def told_early(self, worker: str, messages: Sequence[Message]) -> None:  # noqa: ARG002
+        """Remember whose results should have waited."""
+        self._told_early.add(messages)
+
+    def _tell(self, worker: str, message: Message) -> None:
         kind = type(message)
         if kind is Reported:
             self._reported(worker, message)  # type: ignore[arg-type]
