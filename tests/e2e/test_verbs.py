@@ -184,7 +184,7 @@ def test_run_brings_isolane_along_and_exits_as_pytest_does(project, other_python
         "run", ".", "--python", other_python, "-n", "2", "--seed", "3", "--", "-v", PYTEST_ADDOPTS=""
     )
     assert ended.code == 1, ended.text
-    assert "engine fork, 2 workers (planned by isolane), --dist loadscope, isolation none, seed 3" in ended.out
+    assert "engine fork, 2 workers (planned by isolane), --dist loadscope, isolation leak, seed 3" in ended.out
     assert "1 failed, 3 passed" in ended.out
 
 
