@@ -13,6 +13,8 @@ ISOLATION_VARIABLE = "ISOLANE_ISOLATION"
 STALL_SECONDS = 600.0
 EXPLANATIONS_NAME = "explained.jsonl"
 """In a run's directory: what a run that explains has found, one JSON object a line."""
+AT_IMPORT = "import:"
+"""What stands before a kind of state that ``explain`` is to trace while modules are imported, and not in the test."""
 TOUCHES_NAME = "touched.jsonl"
 """In a run's directory: what tests have touched outside their process, one JSON object a test or fixture."""
 ENGINES = ("auto", "fork", "xdist")

@@ -10,12 +10,11 @@ from pathlib import Path
 from isolane.model.errors import IsolaneError, UsageError
 from isolane.model.explanation import Explained, Explanation
 from isolane.model.outcome import Category
-from isolane.model.plan import EXPLANATIONS_NAME, RunPlan
+from isolane.model.plan import AT_IMPORT, EXPLANATIONS_NAME, RunPlan
 from isolane.model.state import Level
 from isolane.usecases.execution import Execution, Observer, execute, require_tests
 from isolane.usecases.workshop import open_workshop
 
-_AT_IMPORT = "import:"
 _SHOWN_TESTS = 3
 
 
@@ -53,7 +52,7 @@ def explain(request: ExplainRequest, observer: Observer) -> Explanation:
         observer.run_finished("looking", looked.record, _counted(len(leaks)))
         traced = looked
         if leaks:
-            kinds = dict.fromkeys(f"{_AT_IMPORT if one.at_import else ''}{one.leak.change.kind}" for one in leaks)
+            kinds = dict.fromkeys(f"{AT_IMPORT if one.at_import else ''}{one.leak.change.kind}" for one in leaks)
             plan = replace(plan, probe=("explain", *kinds))
             observer.run_started("tracing", plan)
             traced = execute(workshop, plan, observer)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from isolane.model.explanation import Explained
-from isolane.model.plan import EXPLANATIONS_NAME, Handover
+from isolane.model.plan import AT_IMPORT, EXPLANATIONS_NAME, Handover
 from isolane.model.state import Change, Leak
 from isolane.process_state.kinds import KINDS, OUTSIDE
 from isolane.pytest_plugin.state.accepted import Accepted
@@ -21,12 +21,9 @@ from isolane.pytest_plugin.state.start import WATCH_PLUGIN, kinds_of, make_watch
 from isolane.pytest_plugin.state.tracing import Left, Tracer
 from isolane.pytest_plugin.state.watching import leaks_of
 
-AT_IMPORT = "import:"
-"""What stands before a kind that is to be traced while modules are imported; without it, while the test runs."""
-
 
 class Explainer:
-    """kinds: none to find those that are changed; else the kinds to trace, see :data:`AT_IMPORT`.
+    """kinds: none to find those that are changed; else the kinds to trace, see :data:`~isolane.model.plan.AT_IMPORT`.
 
     What is outside of the process is traced at once: when the test runs again, it finds what it has left.
     """

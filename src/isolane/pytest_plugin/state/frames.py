@@ -14,8 +14,11 @@ from types import CodeType, FrameType
 from isolane.model.explanation import Frame, Stack
 from isolane.process_state.origins import is_library_file
 
-_RUNNERS = ("pytest", "_pytest", "pluggy", "isolane", "xdist", "pytest_timeout", "importlib", "threading")
-_RUNNER_FILES = ("runpy.py", "contextlib.py")
+_RUNNERS = (
+    "pytest", "_pytest", "pluggy", "isolane", "xdist", "pytest_timeout", "importlib", "threading", "runpy",
+    "contextlib", "os", "posixpath", "_collections_abc",
+)  # fmt: skip
+"""What runs the tests, and what is so plain that its lines say nothing: from 3.11 on most of it has no file."""
 
 
 class Sort(IntEnum):
@@ -46,7 +49,7 @@ class Frames:
         if file.startswith("<"):  # frozen, or made by exec
             return Sort.RUNNER if file.startswith("<frozen") else Sort.LIBRARY
         path = os.path.realpath(file)
-        if path.startswith(self._runners) or path in self._runners or os.path.basename(path) in _RUNNER_FILES:  # noqa: PTH119
+        if path.startswith(self._runners) or path in self._runners:
             return Sort.RUNNER
         return Sort.LIBRARY if is_library_file(path) else Sort.PROJECT
 
@@ -97,6 +100,6 @@ def _directories_of(packages: tuple[str, ...]) -> list[str]:
         spec = importlib.util.find_spec(name)
         for place in (spec.submodule_search_locations or ()) if spec else ():
             found.append(os.path.join(os.path.realpath(place), ""))  # noqa: PTH118
-        if spec is not None and spec.origin and not spec.submodule_search_locations:
+        if spec and spec.has_location and spec.origin and not spec.submodule_search_locations:
             found.append(os.path.realpath(spec.origin))
     return found
