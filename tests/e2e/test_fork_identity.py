@@ -83,7 +83,7 @@ IDENTITY = {
 
 
 def test_identity_is_there_before_any_test_and_in_every_report(project):
-    ended = project.write(IDENTITY).pytest(*LOAD, "--testrunuid", "a-run")
+    ended = project.write(IDENTITY).pytest(*LOAD, "--testrunuid", "a-run", ISOLANE_ISOLATION="none")
     assert "1 failed, 4 passed" in ended.out, ended.text
     heard = json.loads((project.path / "heard.json").read_text())
     assert heard["nodes"] == [[name, name, True] for name in heard["pids"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from textwrap import wrap
 from typing import Any
 
@@ -10,6 +11,8 @@ from isolane.model.explanation import Explained, Explanation, Frame, Stack, line
 from isolane.model.state import Plain
 
 _LONGEST = 60
+_SHOWN_CALLS = 1
+"""How many calls within libraries are shown, between two of the project."""
 _WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
@@ -70,9 +73,14 @@ def _stack_lines(stack: Stack, line: Frame) -> Iterator[str]:
     if len(stack) > 1:
         yield "   called from the outermost down:"
         column = min(max(len(frame.place) for frame in stack), 40)
-        for frame in stack:
-            mark = ">" if frame is line else " "
-            yield f"   {mark} {frame.place:<{column}}  {frame.function}"
+        for of_project, group in groupby(stack, key=lambda frame: frame.of_project):
+            frames = list(group)
+            hidden = 0 if of_project or frames[-1] is stack[-1] else len(frames) - _SHOWN_CALLS
+            for frame in frames[max(hidden, 0) :] if hidden > 1 else frames:
+                if hidden > 1 and frame is frames[hidden]:
+                    yield f"     … {hidden} calls in libraries"
+                mark = ">" if frame is line else " "
+                yield f"   {mark} {frame.place:<{column}}  {frame.function}"
 
 
 def _value(value: Plain) -> str:

@@ -304,6 +304,8 @@ class Controller:
 
     def _hear(self, worker: Worker, source: Any, stream: str) -> bool:
         """Read what has come, as much as is there; return whether there may be more."""
+        if self._workers.get(worker.name) is not worker:  # it ended in this very turn, and was heard out
+            return False
         try:
             data = source.recv(_READ) if stream == "messages" else os.read(source, _READ)
         except BlockingIOError:

@@ -18,7 +18,7 @@ from isolane.process_state.kinds import KINDS, OUTSIDE
 from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.frames import Frames
 from isolane.pytest_plugin.state.start import WATCH_PLUGIN, kinds_of, make_watch, unseen_kinds
-from isolane.pytest_plugin.state.tracing import Left, Tracer
+from isolane.pytest_plugin.state.tracing import SECONDS_IN_LIBRARIES, Left, Tracer
 from isolane.pytest_plugin.state.watching import leaks_of
 
 
@@ -36,8 +36,12 @@ class Explainer:
         at_import = [kind for name, kind in everything.items() if not kinds or f"{AT_IMPORT}{name}" in kinds]
         in_test = [kind for name, kind in everything.items() if name in (kinds or OUTSIDE)]
         after_lines = KINDS if kinds else OUTSIDE
-        self._imports = Tracer(frames, at_import, after_lines=after_lines, at_import=self._take_import)
-        self._test = Tracer(frames, in_test, after_lines=after_lines)
+        # Of files the project's line says enough, and the run that only finds should be quick.
+        seconds = SECONDS_IN_LIBRARIES if kinds else 0.0
+        self._imports = Tracer(
+            frames, at_import, after_lines=after_lines, at_import=self._take_import, seconds_in_libraries=seconds
+        )
+        self._test = Tracer(frames, in_test, after_lines=after_lines, seconds_in_libraries=seconds)
         self._looks_at_imports = bool(at_import)
         self._left: Left = []
 

@@ -22,7 +22,7 @@ from isolane.process_state.base import Kind
 from isolane.process_state.kinds import DEAR
 from isolane.pytest_plugin.state.frames import Frames, Sort
 
-_SECONDS_IN_LIBRARIES = 5.0
+SECONDS_IN_LIBRARIES = 5.0
 _MODULE = "<module>"
 
 # Bound here: a test may replace them.
@@ -38,7 +38,7 @@ class Tracer:
 
     kinds: what to look at. after_lines: the names of those to look at after each line; the others are looked at when
     a window ends. at_import: told of each module of the project that has been imported, the outermost only: its file,
-    and what it left.
+    and what it left. seconds_in_libraries: how long to look at lines of libraries.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Tracer:
         *,
         after_lines: Collection[str],
         at_import: Callable[[str, Left], None] | None = None,
+        seconds_in_libraries: float = SECONDS_IN_LIBRARIES,
     ) -> None:
         self._frames = frames
         self._kinds = tuple(kinds)
@@ -60,7 +61,7 @@ class Tracer:
         self._last: dict[Kind[Any], Any] = {}
         self._search = CulpritSearch()
         self._at: tuple[FrameType, int] | None = None
-        self._seconds_left = _SECONDS_IN_LIBRARIES
+        self._seconds_left = seconds_in_libraries
         self._previous: Any = None
         self._thread = 0
         if hasattr(os, "register_at_fork"):
@@ -68,6 +69,8 @@ class Tracer:
 
     def start(self) -> None:
         """Follow this thread, and those that it starts."""
+        for kind in self._kinds:
+            kind.snapshot()  # The first look may begin to listen, and that is nobody's change.
         self._previous = _gettrace()
         _thread_settrace(self._enter)
         _settrace(self._enter)
