@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -249,42 +248,3 @@ def test_patch_of_a_dictionary_victim():
     from shop import fares
 
     assert "planted" not in fares.PRICES
-
-
-@leaves("files", "*made-in-the-project.txt")
-def test_file_in_the_project():
-    (Path(__file__).parent / "made-in-the-project.txt").write_text("x")
-
-
-@leaves("files", "*there.txt")
-def test_changes_a_file_of_the_project():
-    (Path(__file__).parent / "there.txt").write_text("changed")
-
-
-@leaves("files", "*gone.txt")
-def test_removes_a_file_of_the_project():
-    (Path(__file__).parent / "gone.txt").unlink()
-
-
-@leaves("files", "*.planted-settings")
-def test_file_in_the_home_directory():
-    (Path(os.environ["PLANTED_HOME"]) / ".planted-settings").write_text("x")
-
-
-@leaves("files", "*planted.log")
-def test_file_in_the_temporary_directory():
-    (Path(os.environ["TMPDIR"]) / "planted.log").write_text("x")
-
-
-@leaves("files", "*planted-directory")
-def test_directory_in_the_temporary_directory():
-    (Path(os.environ["TMPDIR"]) / "planted-directory").mkdir()
-
-
-@leaves(
-    "",
-    "a file that a program wrote",
-    gap="what other programs write is not heard of: it is the process that is listened to",
-)
-def test_file_of_a_program():
-    subprocess.run([sys.executable, "-c", "open('made-by-a-program.txt', 'w').close()"], check=True)
