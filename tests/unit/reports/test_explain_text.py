@@ -43,6 +43,24 @@ def test_the_line_its_text_and_the_calls() -> None:
     ]
 
 
+def test_long_ways_through_a_library_are_cut() -> None:
+    between, below = (
+        [Frame(f"lib/{name}.py", number, "run", False) for number in range(5)] for name in ("engine", "end")
+    )
+    stack = (FRAMES[0], *between, FRAMES[1], *below)
+
+    lines = list(explanation_lines(explained(leak(blame=Blame(stack, stack)))))
+
+    assert [line.split()[0] for line in lines[lines.index("   called from the outermost down:") + 1 :]] == [
+        "tests/test_shop.py:12",
+        "…",
+        "lib/engine.py:4",
+        ">",
+        *(f"lib/end.py:{number}" for number in range(5)),
+    ]
+    assert "     … 4 calls in libraries" in lines
+
+
 def test_who_left_it_where_that_is_not_the_test() -> None:
     found = explained(
         leak("fixture key of tests", blame=Blame(FRAMES[1:2], FRAMES[1:2])),
