@@ -100,9 +100,10 @@ def main() -> None:
             result = measure(one, options.rounds, with_test=not options.no_test and "empty" not in one.suite.name)
             results.append(result)
             differing = "" if result.differing is None else str(result.differing)
+            wall, processor = result.ratio("leak", "none"), result.ratio("leak", "none", "processor")
+            alone = result.ratio("leak", "test")
             print(
-                f"| {result.name} | {result.tests:,} | {result.ratio('leak', 'none'):.2f} "
-                f"| {result.ratio('leak', 'none', 'processor'):.2f} | {result.ratio('leak', 'test'):.2f} | {differing} |",
+                f"| {result.name} | {result.tests:,} | {wall:.2f} | {processor:.2f} | {alone:.2f} | {differing} |",
                 flush=True,
             )
             if result.example:

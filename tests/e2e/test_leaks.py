@@ -169,6 +169,7 @@ def test_a_bad_pattern_is_refused(project):
     assert ended.code == 4
     assert "isolane: 'HOME' is no leak: it has to be KIND:NAME" in ended.err
 
+
 CACHE = {
     "shop.py": "SEEN = {}\ndef price(name):\n    SEEN[name] = len(SEEN)\n    return SEEN[name]\n",
     "test_shop.py": """

@@ -19,7 +19,7 @@ ENOUGH_OWNERS = {Level.SUSPECT: 3, Level.DANGEROUS: 10}
 """How many tests have to leave a change at one place."""
 SHARE = 0.1
 """How much of the tests' own time fresh processes, and running tests again, may cost."""
-FREE = 8
+FREE = 5
 """How many fresh processes are not counted: a small suite gets all it needs."""
 
 
