@@ -26,6 +26,8 @@ _STUB_MAKERS = ("builtins", "types", "unittest", "mock")
 _PROXIES = (ProxyType, CallableProxyType)
 """What stands for a module that leaves ``sys.modules`` with its last user: jinja2 keeps compiled templates so."""
 _MISSING = object()
+_OF_CYTHON = ("cython_runtime", "_cython_")
+"""What every extension module that Cython has made registers."""
 
 
 class ModulesKind:
@@ -124,10 +126,14 @@ def _level(name: str, old: Any, new: Any, before: Modules, after: Modules) -> Le
     if _is_imported(new) or _stands_for_itself(name, new):
         return Level.HARMLESS
     # Modules that an extension module makes with itself, such as pyexpat.errors, or that a library computes.
-    parent = after.get(str(name).rpartition(".")[0])
-    with_its_library = parent is not None and before.get(str(name).rpartition(".")[0]) is not parent
-    if with_its_library and is_library_module(parent):
+    if str(name).partition(".")[0].startswith(_OF_CYTHON):
         return Level.HARMLESS
+    package = str(name).rpartition(".")[0]
+    while package:
+        parent = after.get(package)
+        if parent is not None and before.get(package) is not parent and is_library_module(parent):
+            return Level.HARMLESS
+        package = package.rpartition(".")[0]
     return Level.DANGEROUS
 
 

@@ -166,3 +166,22 @@ def test_what_a_fixture_did_is_not_the_tests(kind: ModulesKind, package: str) ->
         assert package not in sys.modules
         assert "isolane_moved.other" not in sys.modules
     assert sys.modules[package] is old
+
+
+def test_what_a_library_makes_with_itself_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = tmp_path / "site-packages" / "isolane_library"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text(
+        "import sys, types\n"
+        "for name in ('isolane_library.native', 'isolane_library.native.floats', '_cython_9_9'):\n"
+        "    sys.modules[name] = types.ModuleType(name)\n"
+    )
+    monkeypatch.syspath_prepend(library.parent)
+    kind = ModulesKind()
+    before = kind.snapshot()
+    try:
+        importlib.import_module("isolane_library")
+        assert {change.level for change in kind.diff(before, kind.snapshot())} <= {Level.HARMLESS}
+    finally:
+        for name in [name for name in sys.modules if name.startswith(("isolane_library", "_cython_9_9"))]:
+            del sys.modules[name]
