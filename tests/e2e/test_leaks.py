@@ -39,6 +39,7 @@ def test_a_fresh_process_goes_on_behind_a_test_that_left_something(project):
     assert "isolane: 2 tests left state behind, 2 fresh processes went on" in ended.out
 
 
+@pytest.mark.req("NFR-3")
 def test_without_isolation_the_victims_fail_and_are_told_by_whom(project):
     ended = project.write(LEAKING).pytest(*TWO, "--isolane-isolation=none", "--isolane-leaks=report", "-q")
     ends = finished(project.path)
