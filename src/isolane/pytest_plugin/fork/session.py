@@ -269,6 +269,8 @@ class ForkSession:
                 raise pytest.exit.Exception(message.reason, message.returncode)
             raise KeyboardInterrupt
         elif isinstance(message, Broken):
+            if self._controller.winding_up:
+                return  # it was interrupted, for a reason that is going to be told
             raise RuntimeError(f"worker {worker!r} failed outside any test:\n{message.text}")
         elif isinstance(message, WantsTerminal):
             self._terminal(worker, message.wanted)
