@@ -153,8 +153,11 @@ class Controller:
             self._selector.close()
 
     def _turn(self, timeout: float) -> None:
+        registered = self._selector.get_map()
         for key, _ in self._selector.select(timeout):
-            key.data()
+            # What was heard a moment ago may have deafened us to this one: two may ask for the terminal at once.
+            if key.fd in registered:
+                key.data()
         now = self._clock.monotonic()
         if now - self._last_tick >= _TICK_SECONDS:
             self._last_tick = now
