@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 import pytest
 
 from isolane.engines.fork.controller import Controller
+from isolane.engines.fork.hearing import Hearing
 from isolane.engines.fork.known_worker import Worker
-from isolane.engines.fork.lane import FINISH, ONE_TEST, Lane
+from isolane.engines.fork.lane import FINISH, ONE_TEST, Board, Lane
 from isolane.engines.fork.listener import Crash, Limits
 from isolane.engines.fork.messages import Finished, Goodbye, Message, Started, WantsWork
 from isolane.planning.units import Unit
@@ -322,9 +323,8 @@ def test_lines_arrive_whole_with_their_worker_and_a_last_one_without_an_end_too(
 
 def test_a_worker_that_has_ended_in_the_same_turn_is_not_read_any_more():
     """Its end and its last message may come at once, and what follows its end was already picked to be read."""
-    controller = Controller([], 1, lambda lane: os._exit(0), Heard())
-    lane = Lane("gw0", controller.board)
+    lane = Lane("gw0", Board())
     ended: Any = Worker("gw0", lane, None)  # type: ignore[arg-type]
     lane.close()
 
-    assert controller._hear(ended, lane.messages, "messages") is False
+    assert Hearing({}, print, print, time.monotonic).hear(ended, lane.messages, "messages") is False

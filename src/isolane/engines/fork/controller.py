@@ -6,15 +6,15 @@ listener's business. Who runs what is the coordinator's.
 
 from __future__ import annotations
 
-import os
-import selectors
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from isolane.coordination.workers import Assignment, Task, WorkerCoordinator
+from isolane.coordination.workers import WorkerCoordinator
+from isolane.engines.fork.dispatcher import Dispatcher
+from isolane.engines.fork.hearing import Hearing
 from isolane.engines.fork.known_worker import Share, Unsettled, Worker
-from isolane.engines.fork.lane import FINISH, ONE_TEST, PAUSE, TERMINAL, Board, Lane, Order
+from isolane.engines.fork.lane import TERMINAL, Board, Lane, Order
 from isolane.engines.fork.listener import Crash, Limits, Listener
 from isolane.engines.fork.messages import (
     AGAIN,
@@ -31,8 +31,6 @@ from isolane.engines.fork.messages import (
 )
 from isolane.engines.fork.process import fork
 from isolane.model.clock import Clock, SystemClock
-from isolane.planning.dispatch import richest
-from isolane.planning.needs import NOTHING, may_run_beside, needs_together
 from isolane.planning.units import Unit
 
 _TICK_SECONDS = 0.5
@@ -40,11 +38,8 @@ _GRACE_SECONDS = 1.5
 """How long workers that were interrupted may take to tear down."""
 _FAREWELL_SECONDS = 10.0
 """How long a worker may take to end after it has torn down: its exit handlers, the threads it waits for."""
-_MOST_CRASHES = 5
-"""How many crashes of one unit are suffered before the rest of its tests is given up."""
 _MOST_STILLBORN = 5
 """How many workers in a row may die before they have begun with any test."""
-_READ = 1 << 18
 _OF_A_TEST = (Reported, SubtestsFailed, SuiteProperties, Warned, Finished)
 """What is said of a test while it runs, but for its start."""
 
@@ -72,7 +67,6 @@ class Controller:
         """Whatever happens now, the run is over."""
         self._stillborn = 0
         self._someone_left = False
-        self._have_needs = any(unit.needs != NOTHING for unit in units)
         self._to_start: list[str] = []
         """Names of workers that are about to be forked; a new one's is empty."""
         self._count = count
@@ -80,52 +74,37 @@ class Controller:
         self._listener = listener
         self._limits = limits
         self._clock = clock or SystemClock()
-        self._coordinator: WorkerCoordinator[Share] = WorkerCoordinator(
-            self._clock, maximum=count, most_attempts=_MOST_CRASHES
-        )
-        self._selector = selectors.DefaultSelector()
         self._workers: dict[str, Worker] = {}
         self._names = iter(range(1 << 30))
-        self._terminal_of: str | None = None
         self._last_tick = 0.0
-        for number, unit in enumerate(units):
-            self._coordinator.queue(Task(str(number), Share(number, unit.tests)))
+        self._dispatcher = Dispatcher(units, count, self.board, self._workers, self._clock)
+        self._hearing = Hearing(self._workers, self._take, listener.printed, self._clock.monotonic)
 
     # -- what the listener may ask
 
     @property
     def coordinator(self) -> WorkerCoordinator[Share]:
         """Return who runs what."""
-        return self._coordinator
+        return self._dispatcher.coordinator
 
     def stop(self) -> None:
         """Let no further test start; what runs is finished and torn down."""
         self.board.stop()
-        for worker in self._workers.values():
-            if (self._take_back(worker) or self._have_needs) and worker.waiting:
-                self._work_wanted(worker)
+        self._dispatcher.stop()
 
     def run_again(self, test: int) -> None:
         """Queue one test once more, before all others."""
-        self._coordinator.queue(Task(f"again-{test}", Share(ONE_TEST, (test,))), first=True)
+        self._dispatcher.run_again(test)
 
     def give_terminal(self, name: str) -> None:
         """Let a worker have the terminal: the others are not heard until :meth:`take_terminal_back`."""
-        self._terminal_of = name
-        for worker in self._workers.values():
-            if worker.name != name:
-                self._deafen(worker)
         worker = self._workers[name]
-        for source, stream in worker.sources().items():
-            while stream != "messages" and source not in worker.at_end and self._hear(worker, source, stream):
-                pass  # what it has written so far comes before what it is going to write to the terminal itself
+        self._hearing.only(worker)
         worker.lane.give(Order(0, TERMINAL, 0))
 
     def take_terminal_back(self) -> None:
         """Hear everyone again."""
-        self._terminal_of = None
-        for worker in self._workers.values():
-            self._listen(worker)
+        self._hearing.all_again()
 
     # -- the run
 
@@ -142,22 +121,18 @@ class Controller:
                 # Here, and not where one has ended: all workers have equally many frames below them.
                 while self._to_start:
                     self._start_worker(self._to_start.pop())
-                if self._have_needs and self._someone_left:
+                if self._someone_left:
                     self._someone_left = False
-                    self._offer()
+                    self._dispatcher.offer()
         except BaseException:
             self._wind_up()
             raise
         finally:
             self._kill_all()
-            self._selector.close()
+            self._hearing.close()
 
     def _turn(self, timeout: float) -> None:
-        registered = self._selector.get_map()
-        for key, _ in self._selector.select(timeout):
-            # What was heard a moment ago may have deafened us to this one: two may ask for the terminal at once.
-            if key.fd in registered:
-                key.data()
+        self._hearing.wait(timeout)
         now = self._clock.monotonic()
         if now - self._last_tick >= _TICK_SECONDS:
             self._last_tick = now
@@ -165,7 +140,7 @@ class Controller:
 
     def _tick(self, now: float) -> None:
         for worker in list(self._workers.values()):
-            self._coordinator.heartbeat(worker.name)  # a live process beats: a test may well be silent for an hour
+            self.coordinator.heartbeat(worker.name)  # a live process beats: a test may well be silent for an hour
             if worker.held and now - worker.held_since > _TICK_SECONDS and worker.unsettled:
                 self._tell_early(worker)
             if worker.process.handle < 0 and worker.process.poll():
@@ -175,7 +150,7 @@ class Controller:
                     worker.process.kill()
             elif (
                 self._limits.silence
-                and self._terminal_of is None
+                and self._hearing.terminal_of is None
                 and not worker.killed_because
                 and now - worker.last_heard > self._limits.silence
             ):
@@ -206,139 +181,12 @@ class Controller:
         lane.hold()
         worker = Worker(name, lane, process, last_heard=self._clock.monotonic())
         self._workers[name] = worker
-        self._coordinator.register_worker(name)
-        self._listen(worker)
-        if process.handle >= 0:
-            self._selector.register(process.handle, selectors.EVENT_READ, partial(self._ended, worker))
+        self.coordinator.register_worker(name)
+        self._hearing.begin(worker, partial(self._ended, worker))
         self._listener.worker_started(name, process.pid)
-        self._give_next(worker)
-
-    # -- handing out
-
-    def _give_next(self, worker: Worker) -> bool:
-        """Give the worker a unit, where there is one and tests may still start."""
-        if self.board.stopped:
-            return False
-        assignment = self._coordinator.assign(worker.name, self._fits(worker))
-        if assignment is None:
-            return False
-        worker.ahead = assignment
-        worker.lane.give(assignment.task.payload.order(assignment.token))
-        return True
-
-    def _fits(self, worker: Worker) -> Callable[[Task[Share]], bool] | None:
-        """Return what says whether a unit may run in this worker, whatever the others run now or next."""
-        if not self._have_needs:
-            return None
-        others = [
-            needs_together(self._unit_of(one).needs for one in (other.current, other.ahead) if one is not None)
-            for other in self._workers.values()
-            if other is not worker and (other.current is not None or other.ahead is not None)
-        ]
-        return lambda task: may_run_beside(self._unit_of_share(task.payload).needs, others, workers=self._count)
-
-    def _work_wanted(self, worker: Worker) -> None:
-        """A worker waits for more: from the queue, else from the worker that has most waiting, else it may go.
-
-        Where all that is queued needs what others have, it waits on: torn down, so that it does not keep what it has.
-        """
-        worker.waiting = True
-        if worker.ahead is not None or worker.finishing:
-            return  # what it asks for is on its way
-        if not self.board.stopped and not self._give_next(worker):
-            self._steal_for(worker)
-        if worker.ahead is not None:
-            return
-        if self._have_needs and not self.board.stopped and self._coordinator.statistics().queued:
-            if worker.current is not None:
-                worker.lane.give(Order(0, PAUSE, 0))
-            return
-        worker.finishing = True
-        worker.lane.give(Order(0, FINISH, 0))
-
-    def _offer(self) -> None:
-        """See whether those that wait can have something, now that somebody has done with a unit."""
-        for worker in list(self._workers.values()):
-            if worker.waiting and worker.current is None and worker.said_goodbye_at is None:
-                self._work_wanted(worker)
-
-    def _steal_for(self, worker: Worker) -> None:
-        # What lies before a worker that waits is as good as taken: it would not ask for it again. A worker that is
-        # just coming up keeps its first unit: where there is work for all, all have some, however short the tests.
-        waiting = {
-            other.name: self._unit_of(other.ahead)
-            for other in self._workers.values()
-            if other.ahead is not None and other.has_begun and not other.waiting
-        }
-        for name in richest(waiting):
-            if self._take_back(self._workers[name]) and self._give_next(worker):
-                return
-
-    def _take_back(self, worker: Worker) -> bool:
-        """Take back what waits for the worker; False where it has taken it itself."""
-        if worker.ahead is None or worker.lane.take_back() is None:
-            return False
-        self._coordinator.take_back(worker.ahead)
-        worker.ahead = None
-        return True
-
-    def _unit_of(self, assignment: Assignment[Share]) -> Unit:
-        return self._unit_of_share(assignment.task.payload)
-
-    def _unit_of_share(self, share: Share) -> Unit:
-        if share.number != ONE_TEST:
-            return self.units[share.number]
-        needs = next((unit.needs for unit in self.units if share.tests[0] in unit.tests), NOTHING)
-        return Unit("", tuple(share.tests), needs=needs)
+        self._dispatcher.give_next(worker)
 
     # -- hearing
-
-    def _listen(self, worker: Worker) -> None:
-        registered = self._selector.get_map()
-        for source, stream in worker.sources().items():
-            if source not in worker.at_end and source not in registered:
-                self._selector.register(source, selectors.EVENT_READ, partial(self._hear, worker, source, stream))  # type: ignore[arg-type]
-
-    def _deafen(self, worker: Worker) -> None:
-        registered = self._selector.get_map()
-        for source in worker.sources():
-            if source in registered:
-                self._selector.unregister(source)  # type: ignore[arg-type]
-
-    def _hear(self, worker: Worker, source: Any, stream: str) -> bool:
-        """Read what has come, as much as is there; return whether there may be more."""
-        if self._workers.get(worker.name) is not worker:  # it ended in this very turn, and was heard out
-            return False
-        try:
-            data = source.recv(_READ) if stream == "messages" else os.read(source, _READ)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if not data:
-            worker.at_end.add(source)
-            if source in self._selector.get_map():
-                self._selector.unregister(source)
-            return False
-        if stream == "messages":
-            worker.last_heard = self._clock.monotonic()
-            for message in worker.decoder.feed(data):
-                self._take(worker, message)
-            return True
-        *lines, rest = (worker.partial_lines.get(stream, b"") + data).split(b"\n")
-        worker.partial_lines[stream] = rest
-        for line in lines:
-            self._listener.printed(worker.name, stream, line.decode("utf-8", "replace"))
-        return True
-
-    def _hear_out(self, worker: Worker) -> None:
-        """Read what is left in its connections; others may hold them open, so their end is not waited for."""
-        for source, stream in worker.sources().items():
-            while source not in worker.at_end and self._hear(worker, source, stream):
-                pass
-            rest = worker.partial_lines.pop(stream, b"")
-            if rest:
-                self._listener.printed(worker.name, stream, rest.decode("utf-8", "replace"))
 
     def _take(self, worker: Worker, message: Message) -> None:
         if type(message) is Started:
@@ -356,7 +204,7 @@ class Controller:
         if type(message) is Finished:
             self._test_finished(worker, STANDS)
         elif type(message) is WantsWork:
-            self._work_wanted(worker)
+            self._dispatcher.work_wanted(worker)
         elif type(message) is Goodbye:
             worker.said_goodbye_at = self._clock.monotonic()
             worker.renews = message.renews
@@ -367,7 +215,7 @@ class Controller:
         worker.waiting = False
         if worker.current is None:
             worker.current, worker.ahead = worker.ahead, None
-            self._give_next(worker)  # one unit is always waiting, so that the worker never does
+            self._dispatcher.give_next(worker)  # one unit is always waiting, so that the worker never does
 
     def _test_finished(self, worker: Worker, verdict: int) -> None:
         worker.running = None
@@ -379,8 +227,7 @@ class Controller:
             share.done += 1
             if not share.left:
                 worker.current = None
-                if self._have_needs:
-                    self._offer()
+                self._dispatcher.offer()
         if verdict == STANDS:
             self._release(worker)
         elif verdict == AGAIN:
@@ -394,7 +241,7 @@ class Controller:
         unsettled, worker.unsettled = worker.unsettled, []
         for one in unsettled:
             if not one.assignment.task.payload.left:
-                self._coordinator.complete(one.assignment)
+                self.coordinator.complete(one.assignment)
 
     def _rewind(self, worker: Worker) -> None:
         """Have all that nobody had looked at run again, each test looked after; the worker itself is leaving."""
@@ -414,7 +261,7 @@ class Controller:
             return
         try:
             worker.process.poll()
-            self._hear_out(worker)
+            self._hearing.hear_out(worker)
             if worker.said_goodbye_at is None:
                 self._release(worker)  # it died: nobody can look any more, and what it said is all there is
             self._workers.pop(worker.name)
@@ -428,27 +275,20 @@ class Controller:
             self._close(worker)
             self._someone_left = True
         if not self.board.stopped:
-            queued = self._coordinator.statistics().queued
+            queued = self._dispatcher.queued
             open_to_work = sum(not other.finishing for other in self._workers.values()) + len(self._to_start)
             if queued and open_to_work < self._count and self._may_replace():
                 self._to_start.append(worker.name if worker.renews else "")
 
     def _left(self, worker: Worker) -> None:
-        if worker.ahead is not None and not self._take_back(worker):  # it had taken a unit, and could not begin it
-            self._coordinator.take_back(worker.ahead)
-            worker.ahead = None
-        if worker.current is not None:  # it was stopped in the midst of a unit
-            worker.current.task.payload.closely_until = 0  # if somebody was looked for, it has been found
-            self._coordinator.take_back(worker.current)
-        for one in reversed(worker.rewound):
-            self._coordinator.take_back(one.assignment)
-        self._coordinator.retire(worker.name)
+        self._dispatcher.take_all_back(worker)
+        self.coordinator.retire(worker.name)
         self._listener.worker_stopped(worker.name)
 
     def _crashed(self, worker: Worker) -> None:
-        if self._terminal_of == worker.name:
+        if self._hearing.terminal_of == worker.name:
             self.take_terminal_back()
-        self._take_back(worker)
+        self._dispatcher.take_back(worker)
         test = worker.running
         self.failed_workers += 1
         self._stillborn = 0 if worker.has_begun else self._stillborn + 1
@@ -461,9 +301,9 @@ class Controller:
         if worker.current is not None and test is not None:
             worker.current.task.payload.done += 1  # it had its turn, and is told of as crashed
             if not worker.current.task.payload.left:
-                self._coordinator.complete(worker.current)
-        _, given_up = self._coordinator.worker_failed(worker.name)
-        queued = self._coordinator.statistics().queued
+                self.coordinator.complete(worker.current)
+        _, given_up = self.coordinator.worker_failed(worker.name)
+        queued = self._dispatcher.queued
         self._listener.worker_crashed(crash, replaced=bool(queued) and self._may_replace() and not self.board.stopped)
         for task in given_up:
             self._listener.given_up(task.payload.left, crash.cause)
@@ -474,9 +314,7 @@ class Controller:
         return self._limits.restarts is None or self.failed_workers <= self._limits.restarts
 
     def _close(self, worker: Worker) -> None:
-        self._deafen(worker)
-        if worker.process.handle >= 0:
-            self._selector.unregister(worker.process.handle)
+        self._hearing.end(worker)
         worker.lane.close()
         worker.process.close()
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
-import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -36,12 +34,14 @@ from isolane.history.durations import expected_seconds
 from isolane.planning.dispatch import dispatch_order
 from isolane.planning.needs import needs_together
 from isolane.planning.units import Unit, make_units
-from isolane.pytest_plugin.fork.adapters import ControllerState, unused_descriptors
+from isolane.pytest_plugin.fork.adapters import ControllerState
 from isolane.pytest_plugin.fork.crashes import crash_report, not_run_report
-from isolane.pytest_plugin.fork.descriptors import shared_descriptors
 from isolane.pytest_plugin.fork.junit import add_suite_properties, in_order_of_collection
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
+from isolane.pytest_plugin.fork.rare_collections import RareCollections
+from isolane.pytest_plugin.fork.renewals import Renewals
 from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pytest_serializes, subtests_key, warning_of
+from isolane.pytest_plugin.fork.talk import Talk
 from isolane.pytest_plugin.fork.told_early import ToldEarly
 from isolane.pytest_plugin.fork.worker import Task, work
 from isolane.pytest_plugin.needs import needs_of_items
@@ -50,23 +50,6 @@ from isolane.pytest_plugin.replay_hint import replay_command
 from isolane.pytest_plugin.state.start import REPORT_PLUGIN, isolation_of, make_watch
 from isolane.pytest_plugin.state.telling import LeakReport
 from isolane.reports.workers_text import workers_line
-
-
-class RareCollections:
-    """Lets Python look for garbage seldom while tests are collected: nearly all that comes into being there stays.
-
-    On a suite of 33,000 items the collector takes a fifth of the collection's time, and finds nothing.
-    """
-
-    _THRESHOLDS = (100_000, 50, 100)
-
-    def __init__(self) -> None:
-        self._before = gc.get_threshold()
-        gc.set_threshold(*self._THRESHOLDS)
-
-    def end(self) -> None:
-        """Go back to what was; more than once does no harm."""
-        gc.set_threshold(*self._before)
 
 
 class Scheduler:
@@ -103,6 +86,7 @@ class ForkSession:
         self._late_obstacle = late_obstacle
         self._fall_back = fall_back
         self._keep_order = keep_order
+        self._talk = Talk(config)
         self._rare_collections = RareCollections()
         self._hook: Any = config.hook
         self._nodes: dict[str, Node] = {}
@@ -111,8 +95,6 @@ class ForkSession:
         self._summary = ""
         self._tests: dict[str, int] = {}
         self._stopping = False
-        self._doubted: set[int] = set()
-        self._left_at: dict[str, float] = {}
         self._told_early = ToldEarly(self._tell)
         self._process_id = os.getpid()
 
@@ -157,17 +139,18 @@ class ForkSession:
         self._recorder: Any = self.config.pluginmanager.getplugin("isolane-recorder")
         self._quickly = only_pytest_serializes(self.config)
         self._units = self._make_units(items)
-        self._say_workers(len(items))
+        self._talk.workers(self._count, len(items), self._units)
         self._call("pytest_xdist_setupnodes", config=self.config, specs=self._specs())
         factory: Any = getattr(self.config, "_tmp_path_factory", None)
         if factory is not None:
             factory.getbasetemp()
-        self._warn_of_descriptors()
+        self._talk.shared_descriptors()
         self._isolation = isolation_of(self.config)
-        self._leak_report: LeakReport | None = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
-        self._watch = make_watch(self.config) if self._leak_report is not None else None
-        if self._watch is not None and self._leak_report is not None:
-            self._watch.tolerated = self._leak_report.customs.tolerated
+        leak_report: LeakReport | None = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
+        self._renewals = Renewals(leak_report)
+        self._watch = make_watch(self.config) if leak_report is not None else None
+        if self._watch is not None:
+            self._watch.tolerated = self._renewals.customs.tolerated
             self._watch.begin()
         self._controller = Controller(self._units, self._count, self._work, self, self._limits)
         process_control()
@@ -276,21 +259,15 @@ class ForkSession:
             self._terminal(worker, message.wanted)
         elif isinstance(message, Goodbye):
             self._nodes[worker].workeroutput = dict(message.output)
-            if message.renews and self._leak_report is not None:
-                self._leak_report.renewed += 1
-                self._left_at[worker] = time.monotonic()
+            if message.renews:
+                self._renewals.leaves(worker)
 
     def runs_again(self, worker: str, messages: Sequence[Message]) -> None:  # noqa: ARG002
-        """Remember who failed: if it passes the next time, what was left in its process was the reason."""
-        reports = [one for one in messages if isinstance(one, Reported)]
-        self._doubted |= {one.test for one in reports if one.values.get("outcome") == "failed"}
-        if self._leak_report is not None:
-            self._leak_report.customs.spent(sum(one.values.get("duration", 0.0) for one in reports))
+        """Remember who failed."""
+        self._renewals.runs_again(one for one in messages if isinstance(one, Reported))
 
     def _started(self, worker: str, message: Started) -> None:
-        left_at = self._left_at.pop(worker, None) if self._left_at else None
-        if left_at is not None and self._leak_report is not None:
-            self._leak_report.customs.spent(time.monotonic() - left_at)
+        self._renewals.starts(worker)
         location = (message.location[0], message.location[1], message.location[2])
         self._locations[message.test] = location
         self._tests[worker] = self._tests.get(worker, 0) + 1
@@ -307,19 +284,15 @@ class ForkSession:
         report.worker_id = worker
         report.item_index = message.test
         report.testrun_uid = self._manager.testrunuid
-        if self._leak_report is not None:
-            self._leak_report.customs.tested(report.duration)
+        self._renewals.tested(message.test, report)
         self._hook.pytest_runtest_logreport(report=report)
         if report.outcome == "failed":
             self._stop_if_asked()
-        elif message.test in self._doubted and report.when == "call" and self._leak_report is not None:
-            self._leak_report.customs.distrust()
 
     def _finished(self, message: Finished) -> None:
         self._reader.over(message.test)
         location = self._locations.pop(message.test)
-        if self._leak_report is not None:
-            self._controller.board.lenient = self._leak_report.customs.lenient
+        self._controller.board.lenient = self._renewals.customs.lenient
         self._hook.pytest_runtest_logfinish(nodeid=self._node_ids[message.test], location=location)
         self._stop_if_asked()
 
@@ -330,22 +303,11 @@ class ForkSession:
 
     def printed(self, worker: str, stream: str, line: str) -> None:
         """Show a line that a worker wrote past every capture, with the worker's name."""
-        text = f"[{worker}] {line}"
-        terminal = self._terminal_reporter()
-        if stream == "stderr" or terminal is None:
-            target = sys.stderr if stream == "stderr" else sys.stdout
-            with contextlib.suppress(OSError, ValueError):
-                target.write(f"{text}\n")
-                target.flush()
-        else:
-            _write_line(terminal, text)
+        self._talk.printed(worker, stream, line)
 
     def _terminal(self, worker: str, wanted: bool) -> None:
         if wanted:
-            terminal = self._terminal_reporter()
-            if terminal is not None:
-                _write_line(terminal, f"[{worker}] has the terminal; the other workers go on")
-                terminal.flush()
+            self._talk.has_terminal(worker)
             self._controller.give_terminal(worker)
         else:
             self._controller.take_terminal_back()
@@ -379,11 +341,11 @@ class ForkSession:
             # What it measured is in its file, up to the test that was running.
             node.workeroutput.setdefault("cov_worker_node_id", crash.worker)
         self._call("pytest_testnodedown", node=node, error=crash.cause)
-        self._say(f"[{crash.worker}] node down: {crash.cause}")
+        self._talk.line(f"[{crash.worker}] node down: {crash.cause}")
         if crash.test is not None:
             self._report_crash(node, crash, crash.test)
         if replaced:
-            self._say(f"replacing crashed worker {crash.worker}")
+            self._talk.line(f"replacing crashed worker {crash.worker}")
         elif (
             self._limits.restarts is not None
             and self._controller.failed_workers > self._limits.restarts
@@ -394,7 +356,7 @@ class ForkSession:
                 if self._limits.restarts == 0
                 else f"maximum crashed workers reached: {self._limits.restarts}"
             )
-            self._say(self._summary)
+            self._talk.line(self._summary)
             self._controller.stop()
 
     def _report_crash(self, node: Node, crash: Crash, test: int) -> None:
@@ -422,53 +384,11 @@ class ForkSession:
         if node_id in self._node_ids:
             self._controller.run_again(self._node_ids.index(node_id))
 
-    # -- talking
-
     def _call(self, name: str, **arguments: Any) -> None:
         """Call a hook of xdist's: there is one where xdist, or a plugin that implements it, is loaded."""
         hook = getattr(self._hook, name, None)
         if hook is not None:
             hook(**arguments)
-
-    def _say_workers(self, tests: int) -> None:
-        terminal = self._terminal_reporter()
-        if terminal is not None:
-            terminal.showfspath = False  # tests of many files come mixed
-            if self.config.option.verbose >= 0:
-                workers, items = ("s" if number != 1 else "" for number in (self._count, tests))
-                terminal.write_line(f"{self._count} worker{workers} [{tests} item{items}]")
-            if self.config.option.verbose > 0:
-                firsts = [unit.tests[0] for unit in self._units]
-                order = "as collected" if firsts == sorted(firsts) else "longest first"
-                plural = "s" if len(firsts) != 1 else ""
-                terminal.write_line(
-                    f"scheduling tests via {self.config.option.dist}: {len(firsts)} unit{plural}, {order}"
-                )
-
-    def _say(self, line: str) -> None:
-        terminal = self._terminal_reporter()
-        if terminal is not None and self.config.option.verbose >= 0:
-            _write_line(terminal, line)
-
-    def _warn_of_descriptors(self) -> None:
-        found = shared_descriptors(unused_descriptors(self.config))
-        if found:
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            self._say(
-                f"isolane: open before the workers are forked, so all of them share it: {', '.join(found[:3])}{more}"
-            )
-
-    def _terminal_reporter(self) -> pytest.TerminalReporter | None:
-        reporter: pytest.TerminalReporter | None = self.config.pluginmanager.getplugin("terminalreporter")
-        return reporter
-
-
-def _write_line(terminal: pytest.TerminalReporter, line: str) -> None:
-    """Write a line of its own, wherever the dots have come to."""
-    terminal.ensure_newline()
-    if terminal._tw.width_of_current_line:
-        terminal._tw.line()
-    terminal.write_line(line)
 
 
 def _group_of(item: pytest.Item) -> str | None:
