@@ -1,0 +1,120 @@
+"""A hunt: what is asked of tests that run in a fresh process, and what is found out about one that misbehaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from isolane.model.explanation import Explained
+from isolane.model.outcome import MISSING, Outcome
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Tests, run in this order in a process that nothing has run in yet; the last one is asked about.
+
+    looks: whether what each test leaves behind is looked at. restored: kinds of state that are put back to what they
+    were at the process's start before the last test runs. traced: kinds of which the line that changes them is wanted.
+    """
+
+    tests: tuple[str, ...]
+    looks: bool = False
+    restored: tuple[str, ...] = ()
+    traced: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> str:
+        """Return the test that is asked about."""
+        return self.tests[-1]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a probe. outcomes: of the tests, by node id. found: what they left, where it was looked at."""
+
+    outcomes: Mapping[str, Outcome]
+    last: Outcome = MISSING
+    seconds: float = 0.0
+    found: tuple[Explained, ...] = ()
+
+
+class Sort(str, Enum):
+    """What is wrong with a test; one word for one thing."""
+
+    VICTIM = "victim"
+    """Ends otherwise after certain tests than alone, where it is well."""
+    BRITTLE = "brittle"
+    """Is well only after certain tests."""
+    BROKEN = "broken"
+    """Ends badly, whatever runs before it."""
+    FLAKY = "flaky"
+    """Ends otherwise though nothing is otherwise."""
+    UNCLEAR = "unclear"
+    """Ended otherwise in some order, and could not be made to do so again."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of one test.
+
+    alone: how it ends in a fresh process. after: how it ends after ``needed``, in their order: for a victim its
+    polluters, which are all needed together; for a brittle test those that make it well. others: sets that do the
+    same. carriers: the changes of state that it takes, as far as they were seen; ``tried`` tells whether putting these
+    back was tried, and helped. cleaner: a test after which the victim is well again. rates: how often it was bad,
+    alone and after, where one run says too little: (bad, runs) each. probes, seconds: what it has cost.
+    """
+
+    test: str
+    sort: Sort
+    alone: Outcome
+    after: Outcome | None = None
+    needed: tuple[str, ...] = ()
+    others: tuple[tuple[str, ...], ...] = ()
+    carriers: tuple[Explained, ...] = ()
+    tried: bool = False
+    cleaner: str = ""
+    rates: tuple[tuple[int, int], tuple[int, int]] | None = None
+    probes: int = 0
+    seconds: float = 0.0
+    command: str = ""
+    shown: bool | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it in types that JSON has."""
+        return {
+            "test": self.test,
+            "sort": self.sort.value,
+            "alone": str(self.alone),
+            "after": str(self.after) if self.after else None,
+            "needed": list(self.needed),
+            "others": [list(one) for one in self.others],
+            "carriers": [one.to_plain() for one in self.carriers],
+            "tried": self.tried,
+            "cleaner": self.cleaner,
+            "rates": [list(one) for one in self.rates] if self.rates else None,
+            "probes": self.probes,
+            "seconds": round(self.seconds, 3),
+            "command": self.command,
+            "shown": self.shown,
+        }
+
+
+@dataclass(frozen=True)
+class HuntResult:
+    """What a hunt has come to.
+
+    orders: how many orders of the whole suite were run. dirty: tests that left what others may see. pairs: how many
+    pairs were run, and of how many.
+    """
+
+    findings: Sequence[Finding]
+    tests: int
+    orders: int = 0
+    dirty: Sequence[str] = ()
+    probes: int = 0
+    seconds: float = 0.0
+    serial_seconds: float = 0.0
+    pairs: tuple[int, int] = (0, 0)
+    notes: Sequence[str] = field(default_factory=tuple)
