@@ -85,6 +85,13 @@ def new_parser() -> argparse.ArgumentParser:
     _project_option(explain)
     _json(explain)
 
+    hunt = _verb(verbs, "hunt", "which tests end otherwise in another order, after which others, and by what state?")
+    hunt.add_argument("tests", nargs="*", metavar="TEST", help="node ids, or their ends (default: all that do)")
+    hunt.add_argument("-n", "--workers", metavar="N", default="auto", help="probes side by side (default: auto)")
+    hunt.add_argument("--seeds", metavar="LIST", help="seeds of the shuffled orders that are tried (default: 1,2)")
+    _project_option(hunt)
+    _json(hunt)
+
     map_ = _verb(verbs, "map", "what does each test touch outside its process, and which must not run together?")
     _project_option(map_)
     _json(map_)

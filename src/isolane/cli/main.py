@@ -194,6 +194,28 @@ def _replay(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
     return ExitCode.INTERNAL_ERROR if result.exit_code is None else result.exit_code
 
 
+def _hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.reports.hunt_text import hunt_as_data, hunt_lines
+    from isolane.usecases.hunt import HuntRequest, hunt_suite
+
+    request = HuntRequest(
+        tests=tuple(options.tests),
+        project=options.project,
+        python=options.python,
+        arguments=for_pytest,
+        workers=options.workers,
+        seeds=options.seeds,
+        stall_seconds=options.stall_timeout,
+    )
+    found = hunt_suite(request, progress)
+    progress.close()
+    if options.json:
+        _print_json(hunt_as_data(found))
+    else:
+        _print_lines(hunt_lines(found, shutil.get_terminal_size().columns))
+    return ExitCode.FAILED if found.findings else ExitCode.OK
+
+
 def _explain(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.reports.explain_text import explanation_lines
     from isolane.usecases.explain import ExplainRequest, explain
@@ -254,6 +276,7 @@ _VERBS: dict[str, _Verb] = {
     "gate": _gate,
     "replay": _replay,
     "explain": _explain,
+    "hunt": _hunt,
     "map": _map,
     "combine": _combine,
     "init": _init,

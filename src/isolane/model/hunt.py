@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -56,6 +57,33 @@ class Sort(str, Enum):
 
 
 @dataclass(frozen=True)
+class HuntOrders:
+    """What is asked of a hunt; goes through the handover as JSON.
+
+    count: how many probes run side by side. seeds: of the shuffled orders. wanted: the tests to look into, by node id
+    or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. original, copy:
+    the directory that the project is in, and the copy in which the hunt runs, if it does.
+    """
+
+    count: int
+    seeds: tuple[int, ...]
+    wanted: tuple[str, ...] = ()
+    cleaners: bool = True
+    original: str | None = None
+    copy: str | None = None
+
+    def encode(self) -> str:
+        """Return it as text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, text: str) -> HuntOrders:
+        """Return what :meth:`encode` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "seeds": tuple(values["seeds"]), "wanted": tuple(values["wanted"])})
+
+
+@dataclass(frozen=True)
 class Finding:
     """What is known of one test.
 
@@ -99,6 +127,27 @@ class Finding:
             "command": self.command,
             "shown": self.shown,
         }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Finding:
+        """Return what :meth:`as_data` told of."""
+        rates = data["rates"]
+        return cls(
+            test=data["test"],
+            sort=Sort(data["sort"]),
+            alone=Outcome.parse(data["alone"]),
+            after=Outcome.parse(data["after"]) if data["after"] else None,
+            needed=tuple(data["needed"]),
+            others=tuple(tuple(one) for one in data["others"]),
+            carriers=tuple(Explained.from_plain(one) for one in data["carriers"]),
+            tried=data["tried"],
+            cleaner=data["cleaner"],
+            rates=((rates[0][0], rates[0][1]), (rates[1][0], rates[1][1])) if rates else None,
+            probes=data["probes"],
+            seconds=data["seconds"],
+            command=data["command"],
+            shown=data["shown"],
+        )
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,16 @@ class Outcome:
         """Whether a run with this outcome fails."""
         return self.category in BAD
 
+    @classmethod
+    def parse(cls, text: str) -> Outcome:
+        """Return the outcome that is written so.
+
+        >>> Outcome.parse("failed (ValueError)") == Outcome(Category.FAILED, "ValueError")
+        True
+        """
+        category, _, detail = text.partition(" (")
+        return cls(Category(category), detail.removesuffix(")"))
+
     def __str__(self) -> str:
         return f"{self.category.value} ({self.detail})" if self.detail else self.category.value
 

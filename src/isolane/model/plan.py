@@ -17,6 +17,8 @@ AT_IMPORT = "import:"
 """What stands before a kind of state that ``explain`` is to trace while modules are imported, and not in the test."""
 TOUCHES_NAME = "touched.jsonl"
 """In a run's directory: what tests have touched outside their process, one JSON object a test or fixture."""
+FINDINGS_NAME = "findings.jsonl"
+"""In a run's directory: what a hunt has found, one JSON object a line."""
 ENGINES = ("auto", "fork", "xdist")
 """What may run a plan's workers: forked ones, xdist's, or (auto) forked ones where that is safe, else xdist's."""
 
@@ -31,7 +33,7 @@ class RunPlan:
     exactly these node ids, in this order.
     stall_seconds: how long nothing may happen before the run is taken for hung; None takes the
     project's own setting, which the run itself tells. environment: added to the
-    process's own. probe: ``explain`` or ``map``, and what that is to look at; nothing in most runs.
+    process's own. probe: ``explain``, ``map`` or ``hunt``, and what that is to look at; nothing in most runs.
     """
 
     project: Path

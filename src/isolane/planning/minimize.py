@@ -7,7 +7,7 @@ Source: delta debugging, Zeller and Hildebrandt, IEEE Transactions on Software E
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from itertools import chain, groupby
+from itertools import chain, groupby, pairwise
 from typing import TypeVar
 
 from isolane.model.identity import class_of, module_of
@@ -81,4 +81,4 @@ def _blocks(tests: Sequence[str], key: Callable[[str], str]) -> list[list[str]]:
 def _split(items: Sequence[Item], parts: int) -> list[list[Item]]:
     """Cut into so many parts, as equal as can be."""
     ends = [len(items) * number // parts for number in range(parts + 1)]
-    return [list(items[start:end]) for start, end in zip(ends, ends[1:], strict=False) if end > start]
+    return [list(items[start:end]) for start, end in pairwise(ends) if end > start]

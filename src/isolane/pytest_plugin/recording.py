@@ -24,7 +24,9 @@ def register_recorder(
     What only that process needs is loaded there alone: a worker's start would feel it.
     """
     in_one_process = not hasattr(config, "workerinput") and not engine_of(config).workers
-    config.pluginmanager.register(exception_names(config, in_one_process=in_one_process), "isolane-exception-names")
+    # A hunt's own process reports nothing; its probes do.
+    reports_here = in_one_process and not (handover is not None and handover.probe[:1] == ("hunt",))
+    config.pluginmanager.register(exception_names(config, in_one_process=reports_here), "isolane-exception-names")
     if hasattr(config, "workerinput"):
         return
     from isolane.history.event_log import EventLogWriter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import exp, lgamma, log
+from math import comb, exp, lgamma, log
 
 
 def upper_bound_without_failure(runs: int, confidence: float = 0.95) -> float:
@@ -52,6 +52,33 @@ def clopper_pearson(failures: int, runs: int, confidence: float = 0.95) -> tuple
     low = 0.0 if failures == 0 else _solve(lambda p: 1 - _at_most(failures - 1, runs, p) - tail)
     high = 1.0 if failures == runs else _solve(lambda p: tail - _at_most(failures, runs, p))
     return low, high
+
+
+def fisher(bad: int, runs: int, others: int, of: int) -> float:
+    """Return how likely ``bad`` of ``runs`` and ``others`` of ``of``, or what is rarer, would be if they had one rate.
+
+    Fisher's exact test, two-sided: all tables that are no likelier than this one, with the same totals. Source:
+    Fisher, Statistical Methods
+    for Research Workers, 5th edition, 1934, section 21.02.
+
+    >>> round(fisher(3, 4, 1, 4), 4), round(fisher(10, 10, 0, 10), 7)
+    (0.4857, 1.08e-05)
+    """
+    if not (0 <= bad <= runs and 0 <= others <= of):
+        raise ValueError(f"{bad} of {runs} and {others} of {of} make no sense")
+    total, ends = runs + of, bad + others
+
+    def chance(one: int) -> float:
+        return comb(runs, one) * comb(of, ends - one) / comb(total, ends)
+
+    observed = chance(bad) * (1 + 1e-7)  # tables that are as likely are not told apart by rounding
+    tables = range(max(0, ends - of), min(runs, ends) + 1)
+    return min(1.0, sum(chance(one) for one in tables if chance(one) <= observed))
+
+
+def are_different(bad: int, runs: int, others: int, of: int) -> bool:
+    """Return whether two rates are two, at one chance in a hundred that they are one."""
+    return fisher(bad, runs, others, of) < 0.01
 
 
 def _at_most(successes: int, trials: int, p: float) -> float:

@@ -14,7 +14,7 @@ from isolane.coordination.workers import WorkerCoordinator
 from isolane.engines.fork.dispatcher import Dispatcher
 from isolane.engines.fork.hearing import Hearing
 from isolane.engines.fork.known_worker import Share, Unsettled, Worker
-from isolane.engines.fork.lane import TERMINAL, Board, Lane, Order
+from isolane.engines.fork.lane import ONE_TEST, TERMINAL, Board, Lane, Order
 from isolane.engines.fork.listener import Crash, Limits, Listener
 from isolane.engines.fork.messages import (
     AGAIN,
@@ -86,6 +86,11 @@ class Controller:
     def coordinator(self) -> WorkerCoordinator[Share]:
         """Return who runs what."""
         return self._dispatcher.coordinator
+
+    def unit_of(self, worker: str) -> int:
+        """Return the number of the unit that a worker runs; ONE_TEST for a test that runs again."""
+        current = self._workers[worker].current
+        return current.task.payload.number if current is not None else ONE_TEST
 
     def stop(self) -> None:
         """Let no further test start; what runs is finished and torn down."""

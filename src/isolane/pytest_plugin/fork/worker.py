@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -59,7 +59,12 @@ _REPORTING = (
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is made of. serializes_quickly: see :class:`Writer`. isolation: as the option; watch: who looks."""
+    """What a worker is made of.
+
+    serializes_quickly: see :class:`Writer`. isolation: as the option, or ``unit``: a fresh process for each unit.
+    watch: who looks. is_named: whether tests see that they are in a worker, and in which. prepare: called before the
+    first look.
+    """
 
     session: pytest.Session
     units: Sequence[Unit]
@@ -70,6 +75,8 @@ class Task:
     serializes_quickly: bool
     isolation: str
     watch: LeakWatch | None
+    is_named: bool = True
+    prepare: Callable[[], None] | None = None
 
 
 def work(task: Task, lane: Lane) -> NoReturn:
@@ -117,6 +124,8 @@ class Worker:
         self._leaves = False
         """What is left to do is for a fresh process."""
         self._again = False
+        self.unit = -1
+        """The number of the unit that was begun last."""
 
     # -- becoming a worker
 
@@ -141,14 +150,15 @@ class Worker:
 
     def _take_identity(self) -> None:
         given = self._task.workerinput
-        os.environ["PYTEST_XDIST_WORKER"] = given["workerid"]
-        os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(given["workercount"])
-        os.environ["PYTEST_XDIST_TESTRUNUID"] = given["testrunuid"]
         config: Any = self.config
-        config.workerinput = given
         config.workeroutput = {}
+        if self._task.is_named:
+            os.environ["PYTEST_XDIST_WORKER"] = given["workerid"]
+            os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(given["workercount"])
+            os.environ["PYTEST_XDIST_TESTRUNUID"] = given["testrunuid"]
+            config.workerinput = given
         option = config.option
-        option.loadgroup = option.dist == "loadgroup"
+        option.loadgroup = getattr(option, "dist", "no") == "loadgroup"
         option.dist, option.distload, option.numprocesses, option.maxprocesses = "no", False, None, None
 
     def _silence_others(self) -> None:
@@ -194,6 +204,8 @@ class Worker:
         end_worker(self._measurement)
 
     def _loop(self) -> None:
+        if self._task.prepare is not None:
+            self._task.prepare()
         if self._watch is not None:
             self._watch.begin_in_fork()
         self._take(self._order())
@@ -249,6 +261,9 @@ class Worker:
         if self._isolation == "test":
             self._leaves = True
             return None
+        if announced is None and self._isolation == "unit":
+            self._leaves = True
+            return None
         if announced is None:
             if not self._queue:
                 self._take(self._order())
@@ -276,6 +291,7 @@ class Worker:
             if order.closely_until:
                 self._closely |= {order.first}
         else:
+            self.unit = order.unit
             tests = self._task.units[order.unit].tests
             self._queue.extend(tests[order.first :])
             self._closely |= set(tests[order.first : order.closely_until])

@@ -1,4 +1,4 @@
-"""Runs that look closer than others: those of ``isolane explain`` and ``isolane map``."""
+"""Runs that look closer than others: those of ``isolane explain``, ``isolane map`` and ``isolane hunt``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ def start_probe(config: pytest.Config, handover: Handover) -> None:
         from isolane.pytest_plugin.state.explaining import start_explaining
 
         start_explaining(config, handover)
+    elif handover.probe[0] == "hunt":
+        from isolane.pytest_plugin.hunt.hunting import start_hunting
+
+        start_hunting(config, handover)
     else:
         from isolane.pytest_plugin.state.touching import start_mapping
 

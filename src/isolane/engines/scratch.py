@@ -1,0 +1,165 @@
+"""A copy of a project to run tests in that may delete and overwrite things: the user's own tree stays as it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_LEFT_OUT = frozenset({".isolane", ".nox", ".tox", ".mypy_cache", ".ruff_cache", ".hypothesis", "node_modules"})
+"""Directories that no test needs, and that may be large."""
+_NO_SOURCE = frozenset({"__pycache__", ".pytest_cache"})
+"""What comes and goes with each run, and is not looked at for changes."""
+MOST_FILES = 20_000
+MOST_BYTES = 1 << 30
+_CONFIGURATION = (
+    ("pytest.toml", ""),
+    (".pytest.toml", ""),
+    ("pytest.ini", ""),
+    (".pytest.ini", ""),
+    ("pyproject.toml", "[tool.pytest"),
+    ("tox.ini", "[pytest]"),
+    ("setup.cfg", "[tool:pytest]"),
+)
+"""Where pytest finds its settings: a file, with the section that makes it one."""
+
+Manifest = dict[str, tuple[int, ...]]
+"""Of each file and directory, by its path: what tells whether it is still the same."""
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """original: the directory that was copied. copy: the copy. project: where the project is in it."""
+
+    original: Path
+    copy: Path
+    project: Path
+
+
+class ScratchKeeper:
+    """Keeps a copy as the original is. Raises OSError where it cannot be read."""
+
+    def __init__(self, original: Path, copy: Path) -> None:
+        self._original = original
+        self._copy = copy
+        self._manifest = _manifest(copy)
+
+    def refresh(self) -> bool:
+        """Put back what has been changed, deleted and added since; return whether there was anything."""
+        now = _manifest(self._copy)
+        if now == self._manifest:
+            return False
+        for name in sorted(now.keys() - self._manifest.keys(), reverse=True):
+            _remove(self._copy / name)
+        for name in sorted(self._manifest):
+            if now.get(name) != self._manifest[name]:
+                with suppress(OSError):  # the user has deleted it in the meantime
+                    _copy(self._original / name, self._copy / name)
+        self._manifest = _manifest(self._copy)
+        return True
+
+
+@contextmanager
+def scratch_copy(project: Path) -> Iterator[Scratch | None]:
+    """Yield a copy of all that belongs to a project; None where it is too large to copy.
+
+    What belongs to it begins at the directory that has pytest's settings: node ids and settings are then the same.
+    """
+    original = configured_root(project)
+    if not _is_small(original):
+        yield None
+        return
+    place = Path(tempfile.mkdtemp(prefix="isolane-scratch-")).resolve()
+    try:
+        copy = place / original.name
+        shutil.copytree(original, copy, symlinks=True, ignore=_left_out, ignore_dangling_symlinks=True)
+        yield Scratch(original, copy, copy / project.relative_to(original))
+    finally:
+        _remove(place)
+
+
+def configured_root(project: Path) -> Path:
+    """Return the nearest directory, from the project's own upwards, with settings of pytest; else the project's."""
+    for directory in (project, *project.parents):
+        for name, section in _CONFIGURATION:
+            with suppress(OSError, UnicodeDecodeError):
+                if section in (directory / name).read_text(encoding="utf-8"):
+                    return directory
+    return project
+
+
+def _left_out(directory: str, names: list[str]) -> set[str]:
+    return {
+        name
+        for name in names
+        if name in _LEFT_OUT
+        or (Path(directory, name, "pyvenv.cfg").is_file())
+        or not _can_be_copied(Path(directory, name))
+    }
+
+
+def _can_be_copied(path: Path) -> bool:
+    """Return whether it is a file, a directory or a link, and no socket, pipe or device."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
+
+
+def _is_small(root: Path) -> bool:
+    files = size = 0
+    for directory, names, others in os.walk(root):
+        left_out = _left_out(directory, names)
+        names[:] = [name for name in names if name not in left_out]
+        files += len(others)
+        for name in others:
+            with suppress(OSError):
+                size += Path(directory, name).lstat().st_size
+        if files > MOST_FILES or size > MOST_BYTES:
+            return False
+    return True
+
+
+def _manifest(root: Path) -> Manifest:
+    found: Manifest = {}
+    for directory, names, others in os.walk(root):
+        names[:] = [name for name in names if name not in _NO_SOURCE]
+        for name in (*names, *others):
+            path = Path(directory, name)
+            with suppress(OSError):
+                one = path.lstat()
+                is_directory = stat.S_ISDIR(one.st_mode)
+                found[str(path.relative_to(root))] = (
+                    (one.st_mode,) if is_directory else (one.st_mode, one.st_size, one.st_mtime_ns)
+                )
+    return found
+
+
+def _copy(source: Path, target: Path) -> None:
+    _remove(target, but_directory=source.is_dir() and not source.is_symlink())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir() and not source.is_symlink():
+        target.mkdir(exist_ok=True)
+        shutil.copystat(source, target)
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _remove(path: Path, *, but_directory: bool = False) -> None:
+    """Remove it, whatever it is, also where a test has taken the right to."""
+    if path.is_dir() and not path.is_symlink():
+        if but_directory:
+            return
+        for directory, _, _ in os.walk(path):
+            with suppress(OSError):
+                Path(directory).chmod(0o700)
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

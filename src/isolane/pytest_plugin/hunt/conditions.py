@@ -1,0 +1,100 @@
+"""Under which conditions a probe's tests run: a plugin of the session from which probes are forked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isolane.model.explanation import Explained
+from isolane.model.hunt import Probe
+from isolane.model.state import Leak
+from isolane.process_state.base import RestoreError
+from isolane.process_state.kinds import KINDS
+from isolane.pytest_plugin.state.frames import Frames
+from isolane.pytest_plugin.state.start import kinds_of, unseen_kinds
+from isolane.pytest_plugin.state.tracing import Tracer
+
+BLAME_ATTRIBUTE = "isolane_blame"
+"""What a traced test's last report carries: what it left, and where from, as ``Explained.to_plain`` has it."""
+
+
+class Conditions:
+    """Gives each probe places of its own, puts back what it is to be without, traces who writes what.
+
+    probes: those of the batch, by the number of their unit. places: a directory for temporary files and homes.
+    """
+
+    def __init__(self, config: pytest.Config, places: Path) -> None:
+        self.probes: Sequence[Probe] = ()
+        self._config = config
+        self._places = places
+        self._kinds = kinds_of(config, unseen_kinds(config))
+        self._probe: Probe | None = None
+        self._left = 0
+        self._before: dict[str, Any] = {}
+        self._tracer: Tracer | None = None
+        self._blamed: list[Any] = []
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """Prepare the process before the first test, and what is asked before the last one."""
+        if self._probe is None:
+            worker: Any = self._config.pluginmanager.getplugin("isolane-worker")
+            probe = self._probe = self.probes[worker.unit]
+            self._left = len(probe.tests)
+            self._before = {name: self._kinds[name].snapshot() for name in probe.restored}
+            if probe.traced:
+                self._tracer = Tracer(
+                    Frames(self._config.invocation_params.dir),
+                    [self._kinds[name] for name in probe.traced],
+                    after_lines=KINDS,
+                )
+        self._left -= 1
+        if not self._left:
+            for name, before in self._before.items():
+                with contextlib.suppress(RestoreError):  # then it cannot have helped
+                    self._kinds[name].restore(before)
+        elif self._tracer is not None:
+            return (yield from self._traced(self._tracer))
+        return (yield)
+
+    def _traced(self, tracer: Tracer) -> Generator[None, object, object]:
+        tracer.start()
+        tracer.begin()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        """See what a traced test has left, when all that belongs to it has been torn down."""
+        try:
+            return (yield)
+        finally:
+            if self._tracer is not None and self._left:
+                left = self._tracer.end()
+                self._tracer.stop()
+                self._blamed = [Explained(Leak(item.nodeid, one), False, blame).to_plain() for one, blame in left]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add it to the report."""
+        if self._blamed and report.when == "teardown":
+            setattr(report, BLAME_ATTRIBUTE, self._blamed)
+            self._blamed = []
+
+    def own_places(self) -> None:
+        """Keep what the tests write to the temporary directory and to the home out of the user's, and of each other's.
+
+        They are gone with the batch.
+        """
+        home = Path(tempfile.mkdtemp(prefix="probe-", dir=self._places))
+        temporary = home / "tmp"
+        temporary.mkdir()
+        os.environ["HOME"] = str(home)
+        os.environ["TMPDIR"] = str(temporary)
+        tempfile.tempdir = None

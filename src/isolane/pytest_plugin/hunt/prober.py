@@ -1,0 +1,255 @@
+"""Runs probes: each in a process forked from a session that has collected its tests and run none."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import pytest
+
+from isolane.engines.fork.controller import Controller
+from isolane.engines.fork.lane import ONE_TEST, Lane
+from isolane.engines.fork.listener import Crash, Limits
+from isolane.engines.fork.messages import Broken, Finished, Message, Reported, Started, SubtestsFailed
+from isolane.engines.scratch import ScratchKeeper
+from isolane.model.explanation import Explained
+from isolane.model.hunt import Answer
+from isolane.model.outcome import MISSING, Category, Outcome
+from isolane.planning.hunt import Batch, Search
+from isolane.planning.units import Unit
+from isolane.pytest_plugin.fork.adapters import ControllerState
+from isolane.pytest_plugin.fork.node import Nodes, make_node
+from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pytest_serializes, subtests_key
+from isolane.pytest_plugin.fork.worker import Task, work
+from isolane.pytest_plugin.hunt.conditions import BLAME_ATTRIBUTE, Conditions
+from isolane.pytest_plugin.phases import PhaseReports
+from isolane.pytest_plugin.state.accepted import Accepted
+from isolane.pytest_plugin.state.start import make_watch
+from isolane.pytest_plugin.state.watching import leaks_of
+
+SILENCE = 120.0
+"""Seconds without a word after which a probe is taken for hung: after tests that it does not know, a test may wait for
+ever."""
+
+Result = TypeVar("Result")
+
+
+class _Open:
+    """A probe that is being run."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.seconds = 0.0
+        self.reports: dict[int, PhaseReports] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.found: list[Explained] = []
+        self.is_over = False
+
+
+class Prober:
+    """Answers batches of probes.
+
+    session: whose tests are probed. count: how many probes run side by side. state: from before the first conftest.
+    plugin: who runs the session's tests otherwise; it is left out in probes. silence: see :data:`SILENCE`. keeper:
+    keeps the tree in which the tests run as it was: once a probe has changed it, one runs at a time, in a fresh one.
+    """
+
+    def __init__(
+        self,
+        session: pytest.Session,
+        count: int,
+        state: ControllerState,
+        plugin: object,
+        *,
+        silence: float | None = None,
+        keeper: ScratchKeeper | None = None,
+    ) -> None:
+        self._session = session
+        self._config = session.config
+        self._count = count
+        self._keeper = keeper
+        self._state = state
+        self._plugin = plugin
+        self._process_id = os.getpid()
+        self._limits = Limits(silence=silence or SILENCE)
+        self._test_numbers = {item.nodeid: number for number, item in enumerate(session.items)}
+        self._nodes = Nodes(uuid.uuid4().hex)
+        self._quickly = only_pytest_serializes(self._config)
+        self._places = Path(tempfile.mkdtemp(prefix="isolane-hunt-"))
+        self._conditions = Conditions(self._config, self._places)
+        self._config.pluginmanager.register(self._conditions, "isolane-probe-conditions")
+        self._batch = Batch(())
+        self._open: dict[int, _Open] = {}
+        self._unit: dict[str, int] = {}
+        self.probes = 0
+        """How many have been run."""
+        self.tests = 0
+        """How many tests have been run in them."""
+        self._state.before_fork(self._config)
+        gc.collect()
+        gc.freeze()
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        gc.unfreeze()
+        shutil.rmtree(self._places, ignore_errors=True)
+
+    def drive(self, search: Search[Result]) -> Result:
+        """Run whatever probes a search asks for, to its end."""
+        generator: Generator[Batch, Sequence[Answer | None], Result] = search
+        try:
+            batch = next(generator)
+            while True:
+                batch = generator.send(self.ask(batch))
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+    def ask(self, batch: Batch) -> list[Answer | None]:
+        """Run the probes of a batch; None for those that were not needed any more."""
+        answers = self._run(batch)
+        if self._keeper is not None and self._keeper.refresh() and self._count > 1:
+            self._count = 1
+            answers = self._run(batch)
+        return answers
+
+    def _run(self, batch: Batch) -> list[Answer | None]:
+        self._batch = batch
+        self._conditions.probes = batch.probes
+        self._open, self._unit = {}, {}
+        self._reader = Reader(self._config)
+        looks = any(probe.looks for probe in batch.probes)
+        self._watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks"))) if looks else None
+        if self._watch is not None:
+            self._watch.begin()
+        self._units = [
+            Unit(str(number), tuple(self._test_numbers[test] for test in probe.tests))
+            for number, probe in enumerate(batch.probes)
+        ]
+        self._controller = Controller(self._units, self._count, self._work, self, self._limits)
+        try:
+            self._controller.run()
+        finally:
+            for place in self._places.iterdir():
+                shutil.rmtree(place, ignore_errors=True)
+        return [self._answer(number) for number in range(len(batch.probes))]
+
+    def _answer(self, number: int) -> Answer | None:
+        one = self._open.get(number)
+        if one is None or not one.is_over:
+            return None
+        last = one.outcomes.get(self._batch.probes[number].asked, MISSING)
+        return Answer(one.outcomes, last, one.seconds, tuple(one.found))
+
+    def _work(self, lane: Lane) -> NoReturn:
+        node = make_node(self._config, lane.worker, self._count, self._nodes)
+        work(
+            Task(
+                session=self._session,
+                units=self._units,
+                workerinput=node.workerinput,
+                state=self._state,
+                controller_plugin=self._plugin,
+                controller_pid=self._process_id,
+                serializes_quickly=self._quickly,
+                isolation="unit",
+                watch=self._watch,
+                is_named=False,
+                prepare=self._conditions.own_places,
+            ),
+            lane,
+        )
+
+    # -- hearing
+
+    def message(self, worker: str, message: Message) -> None:
+        """Take what a probe says of its tests."""
+        if isinstance(message, Started):
+            self._started(worker, message)
+        elif isinstance(message, Reported):
+            one = self._open.get(self._unit.get(worker, ONE_TEST))
+            if one is not None and not one.is_over:
+                self._reported(one, message)
+        elif isinstance(message, SubtestsFailed):
+            failed_subtests(self._config)[subtests_key(self._session.items[message.test])] = message.failures
+        elif isinstance(message, Finished):
+            self._finished(worker, message)
+        elif isinstance(message, Broken) and not self._controller.winding_up:
+            raise RuntimeError(f"a probe failed outside any test:\n{message.text}")
+
+    def _started(self, worker: str, message: Started) -> None:
+        unit = self._unit[worker] = self._controller.unit_of(worker)
+        if unit not in self._open:
+            self._open[unit] = _Open()
+            self.probes += 1
+        self.tests += 1
+        self._open[unit].reports[message.test] = PhaseReports()
+
+    def _reported(self, one: _Open, message: Reported) -> None:
+        item = self._session.items[message.test]
+        report = self._reader.report(message, item.nodeid, item.location)
+        phases = one.reports.get(message.test)
+        if phases is not None:
+            phases.add(report)
+        one.found += [Explained(leak, False) for leak in leaks_of(report)]
+        one.found += [Explained.from_plain(plain) for plain in report.__dict__.get(BLAME_ATTRIBUTE, ())]
+
+    def _finished(self, worker: str, message: Finished) -> None:
+        number = self._unit.get(worker, ONE_TEST)
+        one = self._open.get(number)
+        if one is None or one.is_over or message.test not in one.reports:
+            return
+        node_id = self._session.items[message.test].nodeid
+        one.outcomes[node_id] = one.reports.pop(message.test).outcome()
+        if node_id == self._batch.probes[number].asked:
+            self._over(number, one)
+
+    def _over(self, number: int, one: _Open) -> None:
+        one.is_over = True
+        one.seconds = time.monotonic() - one.started
+        answer = self._answer(number)
+        if answer is not None and self._batch.enough is not None and self._batch.enough(answer):
+            self._controller.stop()
+
+    def worker_crashed(self, crash: Crash, *, replaced: bool) -> None:  # noqa: ARG002
+        """A probe's process died: what was to run after the test that it ran says nothing."""
+        number = self._unit.get(crash.worker, ONE_TEST)
+        one = self._open.get(number)
+        if crash.test is None or one is None or one.is_over:
+            return
+        cause = Category.HUNG if "nothing was heard" in crash.cause else Category.CRASHED
+        one.outcomes[self._session.items[crash.test].nodeid] = Outcome(cause)
+        self._over(number, one)
+
+    def worker_starts(self, worker: str) -> None:
+        """Take note that what the name said before is over."""
+        if self._keeper is not None and self._count == 1:
+            self._keeper.refresh()
+        self._state.worker_starts(worker)
+        self._unit.pop(worker, None)
+
+    def worker_stopped(self, worker: str) -> None:
+        """Take note of its end."""
+        self._state.worker_ended(worker, crashed=False)
+
+    def worker_started(self, worker: str, process_id: int) -> None:
+        """Nothing to tell."""
+
+    def told_early(self, worker: str, messages: Sequence[Message]) -> None:
+        """Nothing is held back."""
+
+    def runs_again(self, worker: str, messages: Sequence[Message]) -> None:
+        """Nothing runs again."""
+
+    def printed(self, worker: str, stream: str, line: str) -> None:
+        """What probes print is of no interest."""
+
+    def given_up(self, tests: Sequence[int], cause: str) -> None:
+        """What is left of a probe that crashed is of no interest."""

@@ -1,0 +1,164 @@
+"""What a hunt has found, in words that fit a terminal: first what to do, then why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from textwrap import wrap
+from typing import Any
+
+from isolane.model.explanation import Explained, line_of
+from isolane.model.hunt import Finding, HuntResult, Sort
+from isolane.model.state import Plain
+
+_LONGEST = 50
+_MOST_SHOWN = 5
+_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+_MEND = {
+    "env": "monkeypatch.setenv and delenv undo what they did",
+    "cwd": "monkeypatch.chdir goes back",
+    "sys_path": "monkeypatch.syspath_prepend takes it out again",
+    "argv": "monkeypatch.setattr(sys, 'argv', ...) puts it back",
+    "modules": "monkeypatch.setitem and delitem on sys.modules put it back",
+    "mock_patches": "with patch(...) or mocker.patch end with the test",
+    "module_globals": "monkeypatch.setattr or setitem puts it back; what is changed in place, a fixture makes anew",
+    "class_attributes": "monkeypatch.setattr puts it back",
+    "functions": "monkeypatch.setattr puts it back",
+    "function_caches": "an autouse fixture that calls its cache_clear() before each test",
+    "caches": "an autouse fixture that clears it before each test",
+    "logging": "the fixture isolated_logging puts it back",
+    "random_state": "the fixture isolated_random puts it back",
+    "locale_time": "the fixtures isolated_time_zone and isolated_locale put it back",
+    "warnings": "with warnings.catch_warnings() puts them back",
+    "threads": "end it in the fixture that starts it",
+    "children": "end it in the fixture that starts it",
+    "descriptors": "with open(...) closes it",
+    "files": "write below tmp_path",
+}
+"""What ends with the test, by the kind of state."""
+_ELSE = "put it back in the teardown of a fixture"
+
+
+def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
+    """Yield the whole result, in lines of at most ``width`` where names allow."""
+    groups = _groups(found.findings)
+    bad = [one for one in found.findings if one.sort is not Sort.BROKEN]
+    if not found.findings:
+        yield from wrap(
+            f"Nothing found: every one of {_many(found.tests, 'test')} ended the same way in {found.orders} orders.",
+            width,
+        )
+    elif bad:
+        yield f"{_many(len(bad), 'test')} of {found.tests} {'ends' if len(bad) == 1 else 'end'} otherwise in another order."
+    for number, group in enumerate(groups, 1):
+        yield ""
+        yield from _group_lines(number, group, width)
+    yield ""
+    yield from _cost_lines(found, width)
+
+
+def _groups(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Put those together that have one cause."""
+    groups: dict[object, list[Finding]] = {}
+    for one in findings:
+        kinds = tuple(sorted({carrier.leak.change.place for carrier in one.carriers}))
+        key = (one.sort, one.needed, kinds) if one.needed else (one.sort,)
+        groups.setdefault(key, []).append(one)
+    return sorted(groups.values(), key=lambda group: (list(Sort).index(group[0].sort), -len(group)))
+
+
+def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]:
+    first = group[0]
+    heads = {
+        Sort.VICTIM: f"{number}. polluter{'s, all needed together' if len(first.needed) > 1 else ''}:",
+        Sort.BRITTLE: f"{number}. only well after{' all of' if len(first.needed) > 1 else ''}:",
+        Sort.BROKEN: f"{number}. broken, whatever runs before:",
+        Sort.FLAKY: f"{number}. flaky, in the same order:",
+        Sort.UNCLEAR: f"{number}. ended otherwise once, and not again:",
+    }
+    yield heads[first.sort]
+    if first.needed:
+        yield from (f"     {one}" for one in first.needed)
+        yield from _mend_lines(first, width)
+        ends = "victim" if first.sort is Sort.VICTIM else "brittle test"
+        yield f"   {_many(len(group), ends)}:"
+    for one in group[:_MOST_SHOWN]:
+        yield f"     {one.test}"
+        yield from wrap(_how(one), width, initial_indent="       ", subsequent_indent="       ", **_WHOLE)
+    if len(group) > _MOST_SHOWN:
+        yield f"     and {len(group) - _MOST_SHOWN} more (--json has them all)"
+    if first.others:
+        named = [one for one in first.others if len(one) == 1]
+        yield f"   {_many(len(first.others), 'other')} that do the same:"
+        yield from (f"     {', '.join(one)}" for one in (named or first.others)[:_MOST_SHOWN])
+    if first.cleaner:
+        yield f"   well again after: {first.cleaner}"
+    if first.command:
+        said = {True: "ran once, and shows it", False: "ran once, and did not show it", None: "not run"}[first.shown]
+        yield f"   see it ({said}):"
+        yield f"     {first.command}"
+
+
+def _how(one: Finding) -> str:
+    if one.sort is Sort.BROKEN:
+        return f"{one.alone}"
+    text = f"alone {one.alone}" + (f", then {one.after}" if one.after else "")
+    if one.rates:
+        (bad, runs), (others, of) = one.rates
+        text += f"; otherwise in {bad} of {runs} runs alone, {others} of {of} after what ran before"
+    return text
+
+
+def _mend_lines(one: Finding, width: int) -> Iterator[str]:
+    if not one.carriers:
+        text = "What carries it was not seen: it is in nothing that isolane looks at (a database, a file elsewhere)."
+        yield from wrap(text, width, initial_indent="   ", subsequent_indent="   ", **_WHOLE)
+        return
+    tried = "put back, all is well" if one.tried else "seen; putting it back did not help, or cannot be done"
+    yield f"   left behind ({tried}):"
+    for carrier in one.carriers[:_MOST_SHOWN]:
+        yield from _carrier_lines(carrier, one.needed)
+    if len(one.carriers) > _MOST_SHOWN:
+        yield f"     and {len(one.carriers) - _MOST_SHOWN} more"
+    kinds = dict.fromkeys(carrier.leak.change.kind for carrier in one.carriers)
+    for kind in list(kinds)[:_MOST_SHOWN]:
+        text = f"mend {kind}: {_MEND.get(kind, _ELSE)}"
+        yield from wrap(text, width, initial_indent="   ", subsequent_indent="     ", **_WHOLE)
+
+
+def _carrier_lines(carrier: Explained, needed: Sequence[str]) -> Iterator[str]:
+    change = carrier.leak.change
+    yield f"     {change.kind} {change.name}: {_value(change.before)} → {_value(change.after)}"
+    if carrier.leak.owner not in needed:
+        yield f"       by {carrier.leak.owner}"
+    line = line_of(carrier.blame.since) if carrier.blame else None
+    if line is not None:
+        yield f"       {line.place}  {line.source}"
+
+
+def _cost_lines(found: HuntResult, width: int) -> Iterator[str]:
+    serial = f", {found.seconds / found.serial_seconds:.1f} serial runs" if found.serial_seconds > 0.5 else ""
+    yield from wrap(
+        f"{_many(found.probes, 'probe')} in {found.orders} orders of {_many(found.tests, 'test')} and parts of them; "
+        f"{found.seconds:.1f} s{serial}.",
+        width,
+    )
+    for note in found.notes:
+        yield from wrap(note, width, **_WHOLE)
+
+
+def hunt_as_data(found: HuntResult) -> dict[str, Any]:
+    """Return the result in types that JSON has."""
+    data = asdict(found)
+    return {**data, "findings": [one.as_data() for one in found.findings]}
+
+
+def _value(value: Plain) -> str:
+    if value is None:
+        return "not there"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,91 @@
+"""``isolane hunt``: which tests end otherwise in another order, after which tests, and what carries it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from isolane.coordination.processors import available_processors
+from isolane.engines.scratch import scratch_copy
+from isolane.model.hunt import Finding, HuntOrders, HuntResult
+from isolane.model.plan import FINDINGS_NAME, RunPlan
+from isolane.planning.hash_seed import held_environment
+from isolane.planning.workers import parse_worker_count
+from isolane.usecases.execution import Execution, Observer, execute, require_tests
+from isolane.usecases.prove import parse_seeds
+from isolane.usecases.workshop import open_workshop
+
+SEEDS = (1, 2)
+"""Of the shuffled orders that are run besides the suite's own, the reversed and those with dirty tests first."""
+
+
+@dataclass(frozen=True)
+class HuntRequest:
+    """What was asked. tests: node ids, none for all that end otherwise somewhere. arguments: for pytest."""
+
+    tests: tuple[str, ...] = ()
+    project: Path = Path()
+    python: str | None = None
+    arguments: tuple[str, ...] = ()
+    workers: str = "auto"
+    seeds: str | None = None
+    stall_seconds: float | None = None
+
+
+def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
+    """Collect once, run probes in forks, and return what is found.
+
+    Raises :class:`~isolane.model.errors.UsageError` where pytest does not find a test that was asked for.
+    """
+    started = time.monotonic()
+    count = parse_worker_count(request.workers, available_processors(), "-n")
+    seeds = tuple(parse_seeds(request.seeds)) if request.seeds else SEEDS
+    with open_workshop(request.project, request.python) as workshop, scratch_copy(workshop.project) as scratch:
+        orders = HuntOrders(count, seeds, request.tests)
+        if scratch is not None:
+            orders = replace(orders, original=str(scratch.original), copy=str(scratch.copy))
+        plan = RunPlan(
+            scratch.project if scratch else workshop.project,
+            workshop.interpreter.python,
+            request.arguments,
+            label="hunt",
+            dist=None,
+            stall_seconds=request.stall_seconds,
+            environment=held_environment(os.environ),
+            probe=("hunt", orders.encode()),
+        )
+        observer.run_started("hunting", plan)
+        execution = execute(workshop, plan, observer)
+        observer.run_finished("hunting", execution.record, "")
+    return _result(execution, time.monotonic() - started)
+
+
+def _result(execution: Execution, seconds: float) -> HuntResult:
+    lines = list(_lines(execution))
+    if not lines:
+        require_tests(execution)
+    surveyed: dict[str, Any] = next((line["survey"] for line in lines if "survey" in line), {})
+    last = lines[-1] if lines else {}
+    return HuntResult(
+        [Finding.from_data(line["finding"]) for line in lines if "finding" in line],
+        tests=next((line["tests"] for line in lines if "tests" in line), 0),
+        orders=surveyed.get("orders", 0),
+        dirty=surveyed.get("dirty", ()),
+        probes=last.get("probes", 0),
+        seconds=seconds,
+        serial_seconds=surveyed.get("seconds", 0.0),
+    )
+
+
+def _lines(execution: Execution) -> Iterator[dict[str, Any]]:
+    try:
+        lines = (execution.directory / FINDINGS_NAME).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        yield json.loads(line)
