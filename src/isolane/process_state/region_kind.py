@@ -61,12 +61,11 @@ class RegionKind:
                     self._roots[name] = tuple(self._roots_of(name, module))
                     stale.add(name)
         stale.update([name for name, region in regions.items() if not region.is_current()])
-        stale.intersection_update(current)
         if not stale and not gone:
             return self._last
         read = dict(regions)
-        while stale:
-            for name in [name for name in current if name in stale]:
+        while waiting := [name for name in current if name in stale]:
+            for name in waiting:
                 stale.discard(name)
                 read[name] = self._read(name, read.get(name), stale)
         self._last = Regions(read)
