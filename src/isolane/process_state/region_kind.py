@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -231,9 +231,9 @@ def is_code(value: object) -> bool:
     return issubclass(cls, type) or id(cls) in places.CODE
 
 
-def is_passing(name: object) -> bool:
+def is_passing(name: object, also: Collection[str] = (), also_starts: tuple[str, ...] = ()) -> bool:
     """Return whether a name in a namespace is pytest's or Python's own, and no state of the program."""
-    return type(name) is str and (name.startswith(_PASSING_STARTS) or name in _PASSING)
+    return type(name) is str and (name.startswith((*_PASSING_STARTS, *also_starts)) or name in _PASSING or name in also)
 
 
 def level_inside(place: Place, edit: Edit) -> Level:

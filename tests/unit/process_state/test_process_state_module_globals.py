@@ -257,6 +257,27 @@ def test_a_reference_is_compared_before_anything_is_asked(kind: ModuleGlobalsKin
     ]
 
 
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("app.X = 10 ** 5000", "isolane_app.X: 1 → 'int of 16610 bits'"),
+        ("app.X = range(10 ** 5000)", "isolane_app.X: 1 → 'range object'"),
+        ("app.TABLE[10 ** 5000] = 1", "isolane_app.TABLE[int of 16610 bits]: None → 1"),
+        ("app.TABLE['x' * 5000] = 1", f"isolane_app.TABLE['{'x' * 77}...']: None → 1"),
+        ("app.TABLE[b'x'] = 1", "isolane_app.TABLE[b'x']: None → 1"),
+        ("vars(app)[app.Odd()] = 1", "isolane_app[Odd object]: None → 1"),
+        ("app.odd.__dict__[app.Odd()] = 1", "isolane_app.odd[Odd object]: None → 1"),
+    ],
+)
+def test_what_cannot_be_written_is_told_all_the_same(
+    kind: ModuleGlobalsKind, load: Load, statement: str, told: str
+) -> None:
+    app: Any = load("class Odd:\n    def __str__(self):\n        raise RuntimeError\nodd = Odd()\nX = 1\nTABLE = {}\n")
+    before = kind.snapshot()
+    exec(statement, {"app": app})
+    assert [str(change) for change in kind.diff(before, kind.snapshot())] == [f"module_globals {told}"]
+
+
 def test_equal_plain_values_are_no_change(kind: ModuleGlobalsKind, app: Any) -> None:
     app.TEXT, before = "".join(["a", "b"]), None
     before = kind.snapshot()
