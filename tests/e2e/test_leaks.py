@@ -71,6 +71,48 @@ def test_a_leak_can_be_an_error_of_the_test_that_left_it(project, engine):
 
 
 @ENGINES
+def test_a_leak_of_a_test_whose_teardown_fails_is_its_own(project, engine):
+    project.write(
+        {
+            "test_down.py": """
+                import os, pytest
+                @pytest.fixture
+                def fails():
+                    yield
+                    os.environ["LEFT"] = "x"
+                    pytest.fail("by hand")
+                def test_fails(fails): pass
+                def test_after(): pass
+            """
+        }
+    )
+    ended = project.pytest(*engine, "--isolane-leaks=report", "-q", COLUMNS="200")
+    assert ended.code == 1
+    assert lines_with(ended.out, "test_down.py::test_fails: env LEFT: None → 'x'"), ended.out
+
+
+def test_who_fails_in_its_teardown_in_a_process_that_is_not_clean_is_run_again(project):
+    project.write(
+        {
+            "test_down.py": """
+                import pytest
+                SEEN = []
+                @pytest.fixture
+                def checked():
+                    yield
+                    assert len(SEEN) < 2
+                @pytest.mark.parametrize("number", range(30))
+                def test_fills(number): SEEN.append(number)
+                def test_victim(checked): SEEN.append("victim")
+            """
+        }
+    )
+    ended = project.pytest(*TWO, "-q", "--dist=loadfile")
+    assert ended.code == 0, ended.out
+    assert "31 passed" in ended.out
+
+
+@ENGINES
 def test_known_leaks_are_not_told(project, engine):
     project.write(
         {

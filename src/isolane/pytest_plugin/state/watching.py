@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from typing import Any
 
 import pytest
+from _pytest.outcomes import TEST_OUTCOME
 
 from isolane.model.state import Change, Leak, Level
 from isolane.process_state.watch import Findings, StateWatch
@@ -113,7 +114,8 @@ class LeakWatch:
         """Look, when all that belongs to the test has been torn down."""
         try:
             yield
-        except Exception:
+        except TEST_OUTCOME:  # pytest.fail raises what is no Exception
+            self._failed = True
             self.look(item)
             raise
         found = self.look(item)
