@@ -130,6 +130,28 @@ def test_known_leaks_are_not_told(project, engine):
     assert "left state" not in ended.out
 
 
+def test_a_known_leak_stays_and_with_it_what_else_there_is_of_its_kind(project):
+    project.write(
+        {
+            "test_known.py": """
+                import os, pytest
+                START = os.getcwd()
+                @pytest.mark.isolane_leak("env:KNOWN")
+                def test_leaves(tmp_path):
+                    os.chdir(tmp_path)
+                    os.environ.update(KNOWN="x", OTHER="y")
+                def test_meets():
+                    assert os.environ["KNOWN"] == "x"
+                    assert os.environ["OTHER"] == "y"
+                    assert os.getcwd() == START
+            """
+        }
+    )
+    ended = project.pytest(*SERIAL, "--isolane-leaks=restore", "-q")
+    assert ended.code == 0, ended.out
+    assert "isolane: 1 test left state behind" in ended.out
+
+
 @ENGINES
 def test_what_outlives_its_fixture_is_told_under_the_fixtures_name(project, engine):
     project.write(

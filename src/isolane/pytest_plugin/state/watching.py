@@ -150,7 +150,10 @@ class LeakWatch:
         self.again = self._unchecked > 0 and self._dirt(one for one in changes if one.kind in self._dear)
         self._leaks += [*of_fixtures, *(Leak(item.nodeid, one) for one in changes)]
         if self._restores and changes and not self.again:
-            changes = self._watch.restore(before, changes)
+            # A kind is put back whole, and what is known of it is to stay.
+            known = {one.kind for one in findings.changes if accepted(one)}
+            kept = tuple(one for one in changes if one.kind in known)
+            changes = kept + self._watch.restore(before, [one for one in changes if one.kind not in known])
         stays = (*changes, *(leak.change for leak in of_fixtures))
         self._standing.update(
             {(leak.change.kind, leak.change.name): leak for leak in self._leaks if leak.change in stays}
