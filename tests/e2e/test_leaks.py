@@ -56,6 +56,31 @@ def test_the_report_has_a_line_a_leak(project, engine):
 
 
 @ENGINES
+def test_harmless_changes_are_listed_where_much_is_to_be_told(project, engine):
+    project.write(
+        {
+            "test_late.py": """
+                import os
+                def test_imports(): import this
+                def test_leaks(): os.environ["LEFT"] = "x"
+            """
+        }
+    )
+    for verbosity, harmless in (("-v", 1), ("-q", 0)):
+        ended = project.pytest(*engine, "--isolane-leaks=report", verbosity, COLUMNS="200")
+        assert ended.code == 0, ended.out
+        assert len(lines_with(ended.out, "test_late.py::test_imports: modules this: None → ")) == harmless
+        assert len(lines_with(ended.out, "test_late.py::test_leaks: env LEFT")) == 1
+
+
+def test_harmless_changes_do_not_count(project):
+    project.write({"test_late.py": "def test_imports(): import this"})
+    ended = project.pytest(*TWO, "-v")
+    assert ended.code == 0, ended.out
+    assert "left state behind" not in ended.out
+
+
+@ENGINES
 def test_what_can_be_put_back_is_put_back(project, engine):
     ended = project.write(LEAKING).pytest(*engine, "--isolane-leaks=restore", "-q")
     assert ended.code == 0, ended.out
