@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level, Plain
+from isolane.process_state.places import module_of, qualified_name
 from isolane.process_state.sequences import same_items
 
 Values = tuple[Any, ...]
@@ -105,7 +106,7 @@ def name_of(value: object) -> str | None:
         qualified = value.__qualname__  # type: ignore[attr-defined]
         return f"{value.__module__}.{qualified}" if value.__module__ else str(qualified)
     except Exception:  # noqa: BLE001  # it has none, or answers questions about attributes in its own way
-        return f"{type(value).__module__}.{type(value).__qualname__} object"
+        return f"{module_of(type(value))}.{qualified_name(type(value))} object"
 
 
 def package_of(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from isolane.model.state import Plain
 from isolane.process_state.base import RestoreError
+from isolane.process_state.places import module_of
 from isolane.process_state.slots import Slot, SlotsKind, Values, attribute_slot, name_of
 
 _NAMES = ("stdin", "stdout", "stderr")
@@ -52,7 +53,7 @@ class StreamsKind(SlotsKind):
         """Whether it is one of pytest's, or one that pytest puts back when it stops to capture."""
         if any(stream is own for own in (*self._of_process, sys.__stdout__, sys.__stderr__)):
             return True
-        return type(stream).__module__.startswith("_pytest.")
+        return module_of(type(stream)).startswith("_pytest.")
 
 
 def _is_closed(name: str) -> bool:

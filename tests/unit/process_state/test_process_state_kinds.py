@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -46,6 +49,38 @@ def test_where_nothing_happened_nothing_differs_and_nothing_is_touched(name: str
     assert kind.rebase(before, before, after) == before
     kind.restore(before)
     assert kind.diff(before, kind.snapshot()) == []
+
+
+class Odd:
+    """Stands for proxies whose class answers questions about it in its own way."""
+
+    __module__ = property(lambda _self: "nowhere")  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "attribute"),
+    [
+        ("streams", sys, "stdout"),
+        ("hooks", sys, "excepthook"),
+        ("event_loop", asyncio.events, "_event_loop_policy"),
+    ],
+)
+def test_whatever_stands_there_is_looked_at(
+    name: str, target: ModuleType, attribute: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kind,) = make_kinds([name])
+    before = kind.snapshot()
+    with monkeypatch.context() as patcher:
+        patcher.setattr(target, attribute, Odd())
+        (change,) = kind.diff(before, kind.snapshot())
+    assert str(change.after).endswith("Odd object")
+
+
+def test_whatever_stands_for_a_module_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    (kind,) = make_kinds(["modules"])
+    before = kind.snapshot()
+    monkeypatch.setitem(sys.modules, "isolane_odd", Odd())  # type: ignore[arg-type]
+    assert [change.name for change in kind.diff(before, kind.snapshot())] == ["isolane_odd"]
 
 
 def test_a_change_reads_as_a_line() -> None:
