@@ -147,6 +147,9 @@ def test_known_leaks_are_not_told(project, engine):
                 def test_known(): os.environ["LEFT"] = "x"
                 @pytest.mark.isolane_leak("cwd:*", reason="moves on purpose")
                 def test_marked(tmp_path): os.chdir(tmp_path)
+                SEEN = {}
+                @pytest.mark.isolane_leak("module_globals:test_known.SEEN['key']")
+                def test_as_it_is_reported(): SEEN["key"] = 1
             """,
         }
     )
