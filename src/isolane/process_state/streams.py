@@ -26,7 +26,6 @@ class StreamsKind(SlotsKind):
 
     def __init__(self) -> None:
         streams = (*_NAMES, *(f"__{name}__" for name in _NAMES))
-        # Last, since what has been closed cannot be had back.
         closed = (Slot(f"sys.{name} closed", partial(_is_closed, name), partial(_refuse, name)) for name in _NAMES)
         self.slots = (*(attribute_slot(sys, name) for name in streams), *closed)
         self._of_process: list[Any] = []

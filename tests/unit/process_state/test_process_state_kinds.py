@@ -13,7 +13,9 @@ import pytest
 import isolane.process_state
 from isolane.model.errors import UsageError
 from isolane.model.state import Change
+from isolane.process_state.base import RestoreError
 from isolane.process_state.kinds import DEAR, KINDS, OUTSIDE, RESTORED, check_names, make_kinds
+from isolane.process_state.slots import Slot, SlotsKind
 
 ROOM = Path(isolane.process_state.__file__).parent
 
@@ -81,6 +83,24 @@ def test_whatever_stands_for_a_module_is_looked_at(monkeypatch: pytest.MonkeyPat
     before = kind.snapshot()
     monkeypatch.setitem(sys.modules, "isolane_odd", Odd())  # type: ignore[arg-type]
     assert [change.name for change in kind.diff(before, kind.snapshot())] == ["isolane_odd"]
+
+
+def test_what_cannot_be_put_back_keeps_nothing_else_from_it() -> None:
+    held: dict[str, object] = {"gone": 1, "other": 1}
+
+    def refuse(value: object) -> None:
+        raise RestoreError("gone", f"{value} is gone.")
+
+    kind = SlotsKind()
+    kind.slots = (
+        Slot("gone", lambda: held["gone"], refuse),
+        Slot("other", lambda: held["other"], lambda value: held.update(other=value)),
+    )
+    before = kind.snapshot()
+    held.update(gone=2, other=2)
+    with pytest.raises(RestoreError, match=r"1 is gone\."):
+        kind.restore(before)
+    assert held == {"gone": 2, "other": 1}
 
 
 def test_a_change_reads_as_a_line() -> None:
