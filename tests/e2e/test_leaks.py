@@ -116,6 +116,28 @@ def test_a_leak_of_a_test_whose_teardown_fails_is_its_own(project, engine):
     assert lines_with(ended.out, "test_down.py::test_fails: env LEFT: None → 'x'"), ended.out
 
 
+def test_a_fixture_that_fails_by_hand_in_a_process_that_is_left_fails_its_test(project):
+    project.write(
+        {
+            "test_down.py": """
+                import pytest
+                SEEN = []
+                @pytest.fixture(scope="module")
+                def fails():
+                    yield
+                    pytest.fail("by hand")
+                def test_quick(fails): SEEN.append(1)
+                def test_meets(fails): assert not SEEN
+                def test_after(fails): pass
+            """
+        }
+    )
+    ended = project.pytest(*TWO, "-q", "--dist=loadfile")
+    assert ended.code == 1, ended.out
+    assert lines_with(ended.out, "- Failed: by hand")
+    assert "3 passed, " in ended.out
+
+
 def test_who_fails_in_its_teardown_in_a_process_that_is_not_clean_is_run_again(project):
     project.write(
         {
