@@ -56,6 +56,31 @@ def test_the_report_has_a_line_a_leak(project, engine):
 
 
 @ENGINES
+def test_harmless_changes_are_listed_where_much_is_to_be_told(project, engine):
+    project.write(
+        {
+            "test_late.py": """
+                import os
+                def test_imports(): import this
+                def test_leaks(): os.environ["LEFT"] = "x"
+            """
+        }
+    )
+    for verbosity, harmless in (("-v", 1), ("-q", 0)):
+        ended = project.pytest(*engine, "--isolane-leaks=report", verbosity, COLUMNS="200")
+        assert ended.code == 0, ended.out
+        assert len(lines_with(ended.out, "test_late.py::test_imports: modules this: None → ")) == harmless
+        assert len(lines_with(ended.out, "test_late.py::test_leaks: env LEFT")) == 1
+
+
+def test_harmless_changes_do_not_count(project):
+    project.write({"test_late.py": "def test_imports(): import this"})
+    ended = project.pytest(*TWO, "-v")
+    assert ended.code == 0, ended.out
+    assert "left state behind" not in ended.out
+
+
+@ENGINES
 def test_what_can_be_put_back_is_put_back(project, engine):
     ended = project.write(LEAKING).pytest(*engine, "--isolane-leaks=restore", "-q")
     assert ended.code == 0, ended.out
@@ -71,6 +96,70 @@ def test_a_leak_can_be_an_error_of_the_test_that_left_it(project, engine):
 
 
 @ENGINES
+def test_a_leak_of_a_test_whose_teardown_fails_is_its_own(project, engine):
+    project.write(
+        {
+            "test_down.py": """
+                import os, pytest
+                @pytest.fixture
+                def fails():
+                    yield
+                    os.environ["LEFT"] = "x"
+                    pytest.fail("by hand")
+                def test_fails(fails): pass
+                def test_after(): pass
+            """
+        }
+    )
+    ended = project.pytest(*engine, "--isolane-leaks=report", "-q", COLUMNS="200")
+    assert ended.code == 1
+    assert lines_with(ended.out, "test_down.py::test_fails: env LEFT: None → 'x'"), ended.out
+
+
+def test_a_fixture_that_fails_by_hand_in_a_process_that_is_left_fails_its_test(project):
+    project.write(
+        {
+            "test_down.py": """
+                import pytest
+                SEEN = []
+                @pytest.fixture(scope="module")
+                def fails():
+                    yield
+                    pytest.fail("by hand")
+                def test_quick(fails): SEEN.append(1)
+                def test_meets(fails): assert not SEEN
+                def test_after(fails): pass
+            """
+        }
+    )
+    ended = project.pytest(*TWO, "-q", "--dist=loadfile")
+    assert ended.code == 1, ended.out
+    assert lines_with(ended.out, "- Failed: by hand")
+    assert "3 passed, " in ended.out
+
+
+def test_who_fails_in_its_teardown_in_a_process_that_is_not_clean_is_run_again(project):
+    project.write(
+        {
+            "test_down.py": """
+                import pytest
+                SEEN = []
+                @pytest.fixture
+                def checked():
+                    yield
+                    assert len(SEEN) < 2
+                @pytest.mark.parametrize("number", range(30))
+                def test_fills(number): SEEN.append(number)
+                def test_victim(checked): SEEN.append("victim")
+            """
+        }
+    )
+    ended = project.pytest(*TWO, "-q", "--dist=loadfile")
+    assert ended.code == 0, ended.out
+    assert "31 passed" in ended.out
+
+
+@ENGINES
 def test_known_leaks_are_not_told(project, engine):
     project.write(
         {
@@ -80,12 +169,37 @@ def test_known_leaks_are_not_told(project, engine):
                 def test_known(): os.environ["LEFT"] = "x"
                 @pytest.mark.isolane_leak("cwd:*", reason="moves on purpose")
                 def test_marked(tmp_path): os.chdir(tmp_path)
+                SEEN = {}
+                @pytest.mark.isolane_leak("module_globals:test_known.SEEN['key']")
+                def test_as_it_is_reported(): SEEN["key"] = 1
             """,
         }
     )
     ended = project.pytest(*engine, "--isolane-leaks=fail", "-q")
     assert ended.code == 0, ended.out
     assert "left state" not in ended.out
+
+
+def test_a_known_leak_stays_and_with_it_what_else_there_is_of_its_kind(project):
+    project.write(
+        {
+            "test_known.py": """
+                import os, pytest
+                START = os.getcwd()
+                @pytest.mark.isolane_leak("env:KNOWN")
+                def test_leaves(tmp_path):
+                    os.chdir(tmp_path)
+                    os.environ.update(KNOWN="x", OTHER="y")
+                def test_meets():
+                    assert os.environ["KNOWN"] == "x"
+                    assert os.environ["OTHER"] == "y"
+                    assert os.getcwd() == START
+            """
+        }
+    )
+    ended = project.pytest(*SERIAL, "--isolane-leaks=restore", "-q")
+    assert ended.code == 0, ended.out
+    assert "isolane: 1 test left state behind" in ended.out
 
 
 @ENGINES

@@ -26,6 +26,9 @@ class Level(str, Enum):
 class Change:
     """One piece of state that is not what it was; ``None`` means that it was, or is, not there.
 
+    Text is made such that it can be written as UTF-8 and is nobody's own sort of string: what the system calls a file
+    or a variable need not be text.
+
     >>> str(Change("env", "BMTC_API_KEY", None, "secret"))
     "env BMTC_API_KEY: None → 'secret'"
     """
@@ -36,6 +39,13 @@ class Change:
     after: Plain
     level: Level = Level.DANGEROUS
 
+    def __post_init__(self) -> None:
+        for part in ("name", "before", "after"):
+            given = getattr(self, part)
+            writable = _writable(given)
+            if writable is not given:
+                object.__setattr__(self, part, writable)
+
     @property
     def place(self) -> tuple[str, str]:
         """Return kind and name, the name without the key or position within a container."""
@@ -43,6 +53,14 @@ class Change:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.before!r} → {self.after!r}"
+
+
+def _writable(value: Plain) -> Plain:
+    if type(value) is tuple:
+        return tuple(str(_writable(item)) for item in value)
+    if isinstance(value, str) and (type(value) is not str or not value.isascii()):
+        return str.encode(value, "utf-8", "backslashreplace").decode("utf-8")
+    return value
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations, product
 from typing import Any
@@ -90,7 +90,7 @@ class TouchMap:
     failed: int
     run: str
     count: int = 0
-    notes: Sequence[str] = field(default_factory=tuple)
+    notes: Sequence[str] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return it in types that JSON has."""

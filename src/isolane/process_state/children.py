@@ -105,9 +105,9 @@ def _children() -> Collection[int]:
         # Each thread has its own children; those of one that has ended are another's.
         try:
             descriptor = os.open(f"{_TASKS}/{task}/children", os.O_RDONLY)
-        except FileNotFoundError:
+        except OSError:
             if task == str(os.getpid()):
-                return _known_to_libraries()  # A kernel without this file.
+                return _known_to_libraries()  # A kernel without this file, or no descriptor is left to open it with.
             continue
         try:
             while numbers := os.read(descriptor, 65536):

@@ -50,7 +50,7 @@ class ClassAttributesKind(RegionKind):
         if place.depth:
             return level_inside(place, edit)
         key, was, now = edit
-        if is_passing(key) or key in _MARKS or key.startswith(_MARK_STARTS):
+        if is_passing(key, _MARKS, _MARK_STARTS):
             return Level.HARMLESS
         if was is ABSENT:
             return Level.SUSPECT

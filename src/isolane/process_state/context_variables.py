@@ -7,6 +7,7 @@ from typing import Any
 
 from isolane.model.state import Change, Level, Plain
 from isolane.process_state.base import RestoreError
+from isolane.process_state.places import describe
 from isolane.process_state.slots import name_of
 
 _OF_OTHER_KINDS = frozenset({"decimal_context", "warnings_context"})
@@ -81,4 +82,4 @@ def _tell(values: Values, variable: ContextVar[Any]) -> Plain:
     value = _effective(values, variable)
     if value is _ABSENT:
         return None
-    return value if type(value) in (str, int, bool) else name_of(value) or "None"
+    return describe(value) if type(value) in (str, int, bool) else name_of(value) or "None"

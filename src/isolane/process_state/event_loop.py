@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level
 from isolane.process_state.base import RestoreError
+from isolane.process_state.places import module_of
 from isolane.process_state.slots import name_of
 
 
@@ -98,7 +99,7 @@ def _none() -> None:
 
 def _is_asyncios(policy: Any) -> bool:
     """Whether it is the one that asyncio makes for itself when it needs one, or none yet."""
-    return policy is None or type(policy).__module__.startswith("asyncio.")
+    return policy is None or module_of(type(policy)).startswith("asyncio.")
 
 
 def _same_policy(before: LoopSnapshot, after: LoopSnapshot) -> bool:

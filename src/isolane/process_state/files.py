@@ -91,7 +91,7 @@ class FilesKind:
         if self._pending:
             pending, self._pending = self._pending, {}
             state = dict(self._state)
-            for path in pending:
+            for path in tuple(pending):  # another thread may just be noting one
                 signature = _signature(path)
                 if signature != self._prior.get(path):
                     state[path] = signature

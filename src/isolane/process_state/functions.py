@@ -35,7 +35,7 @@ class FunctionsKind(RegionKind):
             return level_inside(place, edit)
         if key in _RUN or is_code(was):
             return Level.DANGEROUS
-        if is_passing(key) or key in _MARKS or key.startswith("_hypothesis"):
+        if is_passing(key, _MARKS, ("_hypothesis",)):
             return Level.HARMLESS
         return Level.SUSPECT
 

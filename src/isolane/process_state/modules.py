@@ -17,6 +17,7 @@ from isolane.model.state import Change, Level
 from isolane.process_state.dict_version import version_of
 from isolane.process_state.identity import addresses
 from isolane.process_state.origins import is_library, is_library_module
+from isolane.process_state.places import module_of
 from isolane.process_state.slots import name_of
 
 Modules = Mapping[str, Any]
@@ -145,14 +146,14 @@ def _is_imported(module: Any) -> bool:
 
 
 def _may_be_stub(value: Any) -> bool:
-    return type(value).__module__.partition(".")[0] in _STUB_MAKERS
+    return module_of(type(value)).partition(".")[0] in _STUB_MAKERS
 
 
 def _stands_for_itself(name: str, value: Any) -> bool:
     """Whether a module has put an object in its own place when imported, or a library one of its own making."""
     if _may_be_stub(value):
         return False
-    return type(value).__module__ == name or is_library(type(value))
+    return module_of(type(value)) == name or is_library(type(value))
 
 
 def _describe(value: Any) -> str:

@@ -38,6 +38,8 @@ CODE = frozenset(map(id, _CODE_TYPES))
 LARGE = 10_000
 """Containers with more items are looked at by their length and the first and last :data:`EDGE` items."""
 EDGE = 100
+_LONGEST_INTEGER = 64
+"""In bits: Python refuses to write numbers of several thousand digits."""
 
 
 _mro: Callable[[Any], tuple[type, ...]] = type.__dict__["__mro__"].__get__
@@ -68,7 +70,7 @@ class Sort:
 
     def step(self, key: object) -> str:
         """Return how one gets from the place's name to what is in it under the key."""
-        return f".{key}"
+        return f".{key}" if type(key) is str else _in_brackets(key)
 
 
 class _Mapping(Sort):
@@ -97,14 +99,13 @@ class _Mapping(Sort):
             base.__setitem__(thing, key, value)
 
     def step(self, key: object) -> str:
-        return f"[{key!r}]" if id(type(key)) in ATOMS else f"[{describe(key)}]"
+        return _in_brackets(key)
 
 
 class _Namespace(_Mapping):
     """A dictionary of attributes: that of a module or an instance. Its order does not matter."""
 
-    def step(self, key: object) -> str:
-        return f".{key}"
+    step = Sort.step
 
 
 class _Items(Sort):
@@ -312,8 +313,10 @@ def describe(value: object) -> str | int | bool | None:
         return None
     if cls is str:
         return value if len(value) <= 80 else f"{value[:77]}..."  # type: ignore[arg-type,index,return-value]
+    if cls is int and value.bit_length() > _LONGEST_INTEGER:  # type: ignore[attr-defined]
+        return f"int of {value.bit_length()} bits"  # type: ignore[attr-defined]
     if id(cls) in ATOMS:
-        return value if cls is int or cls is bool or value is None else repr(value)[:80]  # type: ignore[return-value]
+        return value if cls is int or cls is bool or value is None else _shown(value)  # type: ignore[return-value]
     if cls is types.FunctionType:
         return f"function {value.__qualname__}"  # type: ignore[attr-defined]
     if issubclass(cls, type):
@@ -322,6 +325,18 @@ def describe(value: object) -> str | int | bool | None:
         if issubclass(cls, base):
             return f"{_name(cls)} of {len_of(value, base)}"
     return f"{_name(cls)} object"
+
+
+def _shown(atom: Any) -> str:
+    try:
+        return repr(atom[:80] if type(atom) is bytes else atom)[:80]
+    except ValueError:  # a range between numbers that are too long to be written
+        return f"{_name(type(atom))} object"
+
+
+def _in_brackets(key: object) -> str:
+    told = describe(key)
+    return f"[{told!r}]" if type(key) is str else f"[{told}]"
 
 
 def is_class(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -61,12 +61,11 @@ class RegionKind:
                     self._roots[name] = tuple(self._roots_of(name, module))
                     stale.add(name)
         stale.update([name for name, region in regions.items() if not region.is_current()])
-        stale.intersection_update(current)
         if not stale and not gone:
             return self._last
         read = dict(regions)
-        while stale:
-            for name in [name for name in current if name in stale]:
+        while waiting := [name for name in current if name in stale]:
+            for name in waiting:
                 stale.discard(name)
                 read[name] = self._read(name, read.get(name), stale)
         self._last = Regions(read)
@@ -232,9 +231,9 @@ def is_code(value: object) -> bool:
     return issubclass(cls, type) or id(cls) in places.CODE
 
 
-def is_passing(name: object) -> bool:
+def is_passing(name: object, also: Collection[str] = (), also_starts: tuple[str, ...] = ()) -> bool:
     """Return whether a name in a namespace is pytest's or Python's own, and no state of the program."""
-    return type(name) is str and (name.startswith(_PASSING_STARTS) or name in _PASSING)
+    return type(name) is str and (name.startswith((*_PASSING_STARTS, *also_starts)) or name in _PASSING or name in also)
 
 
 def level_inside(place: Place, edit: Edit) -> Level:

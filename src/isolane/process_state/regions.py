@@ -4,8 +4,9 @@ A look at a region that nobody changed does not read it. The garbage collector's
 (``gc.get_referents``: in C, never running anybody's code) lists what all its places refer to, and the addresses of
 that list are compared with those of the last time. Only when they differ is the region walked again.
 
-A region refers to everything it found until the next look, and so keeps it alive for no longer; that is also why
-an address cannot have passed to another object in between.
+A region refers to everything it found until the next look, and so keeps it alive for no longer, unless a fixture of
+wider scope was set up just then: until that is torn down. That is also why an address cannot have passed to another
+object in between.
 """
 
 from __future__ import annotations

@@ -28,15 +28,16 @@ def diff_items(
     if same_items(before, after):
         return []
     keys_before, keys_after = _keys(before), _keys(after)
+    had, has = set(keys_before), set(keys_after)
     changes = [
         Change(kind, describe(item), position, None)
         for position, (key, item) in enumerate(zip(keys_before, before, strict=True))
-        if key not in keys_after
+        if key not in has
     ]
     changes += [
         Change(kind, describe(item), None, position)
         for position, (key, item) in enumerate(zip(keys_after, after, strict=True))
-        if key not in keys_before
+        if key not in had
     ]
     if not changes and keys_before != keys_after:
         changes.append(Change(kind, order, tuple(map(describe, before)), tuple(map(describe, after))))
@@ -46,7 +47,8 @@ def diff_items(
 def rebase_items(pending: Sequence[Any], before: Sequence[Any], after: Sequence[Any]) -> tuple[Any, ...]:
     """Return ``pending`` with the edit ``before`` → ``after`` made to it as well.
 
-    What the edit removed is removed; what it added goes next to the neighbour it was put beside.
+    What the edit removed is removed; what it added goes next to the neighbour it was put beside: behind the nearest
+    that is there, else in front of the first, else at the end.
 
     >>> rebase_items(["lib"], before=["test", "lib"], after=["session", "test", "lib"])
     ('session', 'lib')
@@ -55,27 +57,24 @@ def rebase_items(pending: Sequence[Any], before: Sequence[Any], after: Sequence[
         return tuple(pending)
     if same_items(pending, before):
         return tuple(after)
-    keys_before, keys_after = _keys(before), _keys(after)
-    gone = set(keys_before) - set(keys_after)
-    merged = [(key, item) for key, item in zip(_keys(pending), pending, strict=True) if key not in gone]
-    for position, (key, item) in enumerate(zip(keys_after, after, strict=True)):
-        present = [present_key for present_key, _ in merged]
-        if key in keys_before or key in present:
-            continue
-        merged.insert(_beside(keys_after, position, present), (key, item))
-    return tuple(item for _, item in merged)
-
-
-def _beside(keys: list[object], position: int, present: list[object]) -> int:
-    """Return the place for ``keys[position]`` in ``present``: behind its nearest predecessor there, else in front
-    of its nearest follower, else at the end."""
-    for predecessor in reversed(keys[:position]):
-        if predecessor in present:
-            return present.index(predecessor) + 1
-    for follower in keys[position + 1 :]:
-        if follower in present:
-            return present.index(follower)
-    return len(present)
+    known, keys_after = set(_keys(before)), _keys(after)
+    gone = known - set(keys_after)
+    kept = [(key, item) for key, item in zip(_keys(pending), pending, strict=True) if key not in gone]
+    present = {key for key, _ in kept}
+    leading: list[Any] = []
+    behind: dict[object, list[Any]] = {}
+    added = leading
+    follower: object = None
+    for key, item in zip(keys_after, after, strict=True):
+        if key in present:
+            follower = follower or key
+            added = behind.setdefault(key, [])
+        elif key not in known:
+            added.append(item)
+    merged: list[Any] = []
+    for key, item in kept:
+        merged += (*(leading if key == follower else ()), item, *behind.get(key, ()))
+    return tuple(merged if follower else merged + leading)
 
 
 def _keys(items: Sequence[Any]) -> list[object]:

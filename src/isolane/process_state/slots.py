@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level, Plain
+from isolane.process_state.base import RestoreError
+from isolane.process_state.places import module_of, qualified_name
 from isolane.process_state.sequences import same_items
 
 Values = tuple[Any, ...]
@@ -73,10 +75,16 @@ class SlotsKind:
         )
 
     def restore(self, before: Values) -> None:
-        """Put back what the slots held, in their order."""
+        """Put back what the slots held, in their order, also behind one that cannot be put back."""
+        failed: RestoreError | None = None
         for slot, old in zip(self.slots, before, strict=True):
             if not self.same(slot, old, slot.read()):
-                slot.write(old)
+                try:
+                    slot.write(old)
+                except RestoreError as error:
+                    failed = failed or error
+        if failed is not None:
+            raise failed
 
 
 class ValuesKind(SlotsKind):
@@ -105,7 +113,7 @@ def name_of(value: object) -> str | None:
         qualified = value.__qualname__  # type: ignore[attr-defined]
         return f"{value.__module__}.{qualified}" if value.__module__ else str(qualified)
     except Exception:  # noqa: BLE001  # it has none, or answers questions about attributes in its own way
-        return f"{type(value).__module__}.{type(value).__qualname__} object"
+        return f"{module_of(type(value))}.{qualified_name(type(value))} object"
 
 
 def package_of(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from isolane.model.state import Plain
 from isolane.process_state.base import RestoreError
+from isolane.process_state.places import module_of
 from isolane.process_state.slots import Slot, SlotsKind, Values, attribute_slot, name_of
 
 _NAMES = ("stdin", "stdout", "stderr")
@@ -25,7 +26,6 @@ class StreamsKind(SlotsKind):
 
     def __init__(self) -> None:
         streams = (*_NAMES, *(f"__{name}__" for name in _NAMES))
-        # Last, since what has been closed cannot be had back.
         closed = (Slot(f"sys.{name} closed", partial(_is_closed, name), partial(_refuse, name)) for name in _NAMES)
         self.slots = (*(attribute_slot(sys, name) for name in streams), *closed)
         self._of_process: list[Any] = []
@@ -52,7 +52,7 @@ class StreamsKind(SlotsKind):
         """Whether it is one of pytest's, or one that pytest puts back when it stops to capture."""
         if any(stream is own for own in (*self._of_process, sys.__stdout__, sys.__stderr__)):
             return True
-        return type(stream).__module__.startswith("_pytest.")
+        return module_of(type(stream)).startswith("_pytest.")
 
 
 def _is_closed(name: str) -> bool:

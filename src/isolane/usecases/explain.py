@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from isolane.model.errors import IsolaneError, UsageError
 from isolane.model.explanation import Explained, Explanation
 from isolane.model.outcome import Category
 from isolane.model.plan import AT_IMPORT, EXPLANATIONS_NAME, RunPlan
-from isolane.model.state import Level
+from isolane.model.state import Change, Level
 from isolane.usecases.execution import Execution, Observer, execute, require_tests
 from isolane.usecases.workshop import open_workshop
 
@@ -56,7 +56,8 @@ def explain(request: ExplainRequest, observer: Observer) -> Explanation:
             plan = replace(plan, probe=("explain", *kinds))
             observer.run_started("tracing", plan)
             traced = execute(workshop, plan, observer)
-            leaks = _with_blame(leaks, [*_explained(traced), *found])
+            blamed = [*_explained(traced), *found]
+            leaks = [_with_blame(one, blamed) for one in leaks]
             observer.run_finished("tracing", traced.record, "")
     return Explanation(
         test,
@@ -103,30 +104,32 @@ def _explained(execution: Execution) -> Iterator[Explained]:
         yield Explained.from_plain(json.loads(line))
 
 
-def _with_blame(leaks: list[Explained], traced: list[Explained]) -> list[Explained]:
-    """Return the leaks with what tracing has found of each.
+_LIKENESSES: tuple[Callable[[Change], object], ...] = (
+    lambda change: (change.kind, change.name),
+    lambda change: change.place,
+    lambda change: (change.kind, change.after),
+)
+"""How to know a change again, the surest way first.
 
-    A name may be another this time: a key of a container stands for another of it, and a thread with another number
-    for one that does the same.
-    """
+A name may be another the second time: a key of a container stands for another of it, and a thread with another number
+for one that does the same.
+"""
 
-    def blame_of(one: Explained) -> Explained:
-        change = one.leak.change
-        others = [
-            other.leak.change
-            for other in traced
-            if other.blame and other.at_import == one.at_import and other.leak.owner in owners(one)
-        ]
-        same = [other for other in others if (other.kind, other.name) == (change.kind, change.name)]
-        near = [other for other in others if other.place == change.place]
-        like = [other for other in others if (other.kind, other.after) == (change.kind, change.after)]
-        found = next(iter((*same, *near, *like)), None)
-        return replace(one, blame=next((other.blame for other in traced if other.leak.change is found), None))
 
-    def owners(one: Explained) -> set[str]:
-        return {one.leak.owner} if one.at_import else {other.leak.owner for other in traced if not other.at_import}
-
-    return [blame_of(one) for one in leaks]
+def _with_blame(one: Explained, traced: list[Explained]) -> Explained:
+    """Return the leak with what tracing has found of it; what was left at import is its module's."""
+    others = [
+        other
+        for other in traced
+        if other.blame
+        and other.at_import == one.at_import
+        and (not one.at_import or other.leak.owner == one.leak.owner)
+    ]
+    for likeness in _LIKENESSES:
+        for other in others:
+            if likeness(other.leak.change) == likeness(one.leak.change):
+                return replace(one, blame=other.blame)
+    return one
 
 
 def _counted(leaks: int) -> str:

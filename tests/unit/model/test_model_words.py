@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -10,7 +11,7 @@ from isolane.model.identity import module_of, new_run_id
 from isolane.model.outcome import BAD, Category, Outcome
 from isolane.model.plan import Handover
 from isolane.model.proof import Phase, PhaseKind
-from isolane.model.state import Change
+from isolane.model.state import Change, Plain
 
 
 def test_an_outcome_reads_as_its_category_and_its_detail() -> None:
@@ -86,3 +87,28 @@ def test_a_phase_has_a_name_for_people(phase: Phase, name: str) -> None:
 
 def test_a_change_tells_what_was_and_what_is() -> None:
     assert str(Change("env", "KEY", None, "secret")) == "env KEY: None → 'secret'"
+
+
+class Text(str):
+    """A test's own sort of string."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("é", "é"),
+        (os.fsdecode(b"\xff"), r"\udcff"),
+        (Text("own"), "own"),
+        (("a", Text("own"), os.fsdecode(b"\xff")), ("a", "own", r"\udcff")),
+    ],
+)
+def test_a_change_is_told_in_text_that_anybody_can_write(given: Plain, told: Plain) -> None:
+    change = Change("env", given if isinstance(given, str) else "KEY", given, given)
+
+    assert (change.before, change.after) == (told, told)
+    assert type(change.name) is str
+    assert not isinstance(change.before, Text)
+    repr(change).encode("utf-8")
+    str(change).encode("utf-8")

@@ -45,6 +45,9 @@ CREATIONS: dict[str, Callable[[Path], object]] = {
     "hard link": lambda path: os.link(path.parent / "data" / "known.txt", path),
     "bytes": lambda path: open(os.fsencode(path), "wb").close(),  # noqa: PTH123  # Path takes no bytes
     "database": lambda path: sqlite3.connect(path).execute("create table one (number)").connection.close(),
+    "database by its address": lambda path: (
+        sqlite3.connect(f"file:{path}?mode=rwc", uri=True).execute("create table one (number)").connection.close()
+    ),
 }
 
 

@@ -78,3 +78,4 @@ def test_additions_keep_their_neighbours() -> None:
     assert rebase_items(["lib"], ["test", "lib"], ["first", "test", "lib", "last"]) == ("first", "lib", "last")
     assert rebase_items(["a", "b"], ["x", "a", "b"], ["x", "a", "new", "b"]) == ("a", "new", "b")
     assert rebase_items([], ["x"], ["x", "new"]) == ("new",)
+    assert rebase_items(["y"], ["x"], ["x", "new", "last"]) == ("y", "new", "last")

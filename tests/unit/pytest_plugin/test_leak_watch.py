@@ -29,7 +29,15 @@ class Looks:
 
 def watch_with(*findings: Findings) -> LeakWatch:
     looks: Any = Looks(*findings)
-    watch = LeakWatch(looks, Accepted([]), ["module_globals"], restores=False, fails=False, budgeted=True)
+    watch = LeakWatch(
+        looks,
+        Accepted([]),
+        ["module_globals"],
+        restores=False,
+        fails=False,
+        budgeted=True,
+        tells_harmless=False,
+    )
     watch.lenient = lambda: True  # the budget is used up
     watch.begin()
     return watch

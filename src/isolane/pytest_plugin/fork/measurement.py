@@ -141,7 +141,10 @@ class WorkerMeasurement:
                 now = lines.copy()
                 noted.append((file, self._collector.file_tracers.get(file), now - seen if seen else now))
                 self._seen[file] = now
-        os.write(self._notes, marshal.dumps(noted))
+        try:
+            os.write(self._notes, marshal.dumps(noted))
+        except OSError:  # no room for notes: from here on, a kill loses what was run
+            self._notes = None
 
     def save(self, *, stop: bool = False) -> None:
         """Write the data file."""

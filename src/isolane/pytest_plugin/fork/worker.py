@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import pytest
+from _pytest.outcomes import TEST_OUTCOME
 from _pytest.runner import CallInfo
 
 from isolane.engines.fork.lane import FINISH, ONE_TEST, PAUSE, TERMINAL, ControllerGoneError, Lane, Order
@@ -302,7 +303,7 @@ class Worker:
         if item is None or not self.session._setupstate.stack:
             return
         if self._again:
-            with contextlib.suppress(Exception):  # it runs again, and so does this
+            with contextlib.suppress(*TEST_OUTCOME):  # it runs again, and so does this
                 self.session._setupstate.teardown_exact(None)
             return
         call = CallInfo.from_call(lambda: self.session._setupstate.teardown_exact(None), when="teardown")

@@ -33,6 +33,7 @@ class Accepted:
 
         def accepted(change: Change) -> bool:
             told = f"{change.kind}:{change.name}"
-            return any(fnmatchcase(told, pattern) for pattern in patterns)
+            # As it is reported, too: the brackets of a key would stand for a choice of letters.
+            return any(told == pattern or fnmatchcase(told, pattern) for pattern in patterns)
 
         return accepted

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from isolane.model.touch import Sort, Touch
+from isolane.process_state.file_journal import CHANGED_BY, database, opened
 
-_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_NAMELESS = getattr(os, "O_TMPFILE", 0) & ~getattr(os, "O_DIRECTORY", 0)
-_NO_DIRECTORY = -1
 _OURS = frozenset({"PYTEST_CURRENT_TEST"})
 
 Heard = Iterator[Touch]
@@ -32,37 +30,20 @@ def _path(value: Any, sort: Sort = Sort.FILE, *, writes: bool = True) -> Heard:
 
 
 def _opened(arguments: tuple[Any, ...]) -> Heard:
-    path, _, flags = arguments
-    nameless = _NAMELESS and flags & _NAMELESS == _NAMELESS
+    found = opened(arguments)
     # A file without a name is opened by its directory's.
-    if nameless or isinstance(path, int) or (flags & _WRITES and os.path.isdir(path)):  # noqa: PTH112
-        return iter(())
-    return _path(path, writes=bool(flags & _WRITES))
+    if found is not None and not (found[1] and os.path.isdir(found[0])):  # noqa: PTH112
+        yield from _path(found[0], writes=found[1])
 
 
-def _first(arguments: tuple[Any, ...]) -> Heard:
-    return _path(arguments[0])
-
-
-def _made(arguments: tuple[Any, ...]) -> Heard:
-    path, *_, directory = arguments
-    if directory == _NO_DIRECTORY and not os.path.isdir(path):  # noqa: PTH112
+def _changed(paths_of: Callable[[tuple[Any, ...]], tuple[Any, ...]], arguments: tuple[Any, ...]) -> Heard:
+    for path in paths_of(arguments):
         yield from _path(path)
 
 
-def _in_directory(arguments: tuple[Any, ...]) -> Heard:
-    return _path(arguments[0]) if arguments[-1] == _NO_DIRECTORY else iter(())
-
-
-def _both(arguments: tuple[Any, ...]) -> Heard:
-    source, target, *directories = arguments
-    for path, directory in zip((source, target), directories, strict=True):
-        if directory == _NO_DIRECTORY:
-            yield from _path(path)
-
-
-def _linked(arguments: tuple[Any, ...]) -> Heard:
-    return _path(arguments[1])
+def _made(arguments: tuple[Any, ...]) -> Heard:
+    if not os.path.isdir(arguments[0]):  # noqa: PTH112
+        yield from _changed(CHANGED_BY["os.mkdir"], arguments)
 
 
 def _bound(arguments: tuple[Any, ...]) -> Heard:
@@ -83,17 +64,9 @@ def _connected(arguments: tuple[Any, ...]) -> Heard:
 
 
 def _database(arguments: tuple[Any, ...]) -> Heard:
-    text = os.fsdecode(arguments[0]) if isinstance(arguments[0], (str, bytes, os.PathLike)) else ""
-    writes = True
-    if text.startswith("file:"):
-        parts = urlsplit(text)
-        options = parse_qs(parts.query)
-        if options.get("mode") == ["memory"]:
-            return
-        writes = options.get("mode") != ["ro"] and options.get("immutable") != ["1"]
-        text = unquote(parts.path)
-    if text and not text.startswith(":memory:"):
-        yield from _path(text, Sort.DATABASE, writes=writes)
+    found = database(arguments)
+    if found is not None:
+        yield from _path(found[0], Sort.DATABASE, writes=found[1])
 
 
 def _started(arguments: tuple[Any, ...]) -> Heard:
@@ -125,15 +98,9 @@ def _variable(arguments: tuple[Any, ...]) -> Heard:
 
 
 _EVENTS: dict[str, Callable[[tuple[Any, ...]], Heard]] = {
+    **{event: partial(_changed, paths_of) for event, paths_of in CHANGED_BY.items()},
     "open": _opened,
     "os.mkdir": _made,
-    "os.remove": _in_directory,
-    "os.rmdir": _in_directory,
-    "os.rename": _both,
-    "os.link": _linked,
-    "os.symlink": _linked,
-    "os.truncate": _first,
-    "shutil.rmtree": _first,
     "socket.bind": _bound,
     "socket.connect": _connected,
     "sqlite3.connect": _database,

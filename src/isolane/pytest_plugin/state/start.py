@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 REPORT_PLUGIN = "isolane-leak-report"
 WATCH_PLUGIN = "isolane-leak-watch"
+LISTED = ("report", "fail")
+"""What ``--isolane-leaks`` says where leaks are listed at the end, and with ``-v`` the harmless ones, too."""
 
 
 def isolation_of(config: pytest.Config) -> str:
@@ -47,7 +49,7 @@ def register_leaks(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         from isolane.pytest_plugin.state.telling import LeakReport
 
-        config.pluginmanager.register(LeakReport(lists=leaks in ("report", "fail")), REPORT_PLUGIN)
+        config.pluginmanager.register(LeakReport(lists=leaks in LISTED), REPORT_PLUGIN)
     if not engine_of(config).workers:
         config.pluginmanager.register(make_watch(config), WATCH_PLUGIN)
 
@@ -63,6 +65,7 @@ def make_watch(config: pytest.Config, finds: Accepted | None = None) -> LeakWatc
     from isolane.pytest_plugin.state.watching import LeakWatch
 
     leaks = value_of(config, "leaks") if finds is None else "report"
+    tells_harmless = finds is not None or (leaks in LISTED and config.option.verbose > 0)
     unseen = unseen_kinds(config)
     if leaks == "off":
         unseen.update(OUTSIDE)
@@ -78,6 +81,7 @@ def make_watch(config: pytest.Config, finds: Accepted | None = None) -> LeakWatc
         restores=leaks == "restore",
         fails=leaks == "fail",
         budgeted=finds is None and isolation_of(config) == "leak",
+        tells_harmless=tells_harmless,
     )
 
 

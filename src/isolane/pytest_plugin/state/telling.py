@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isolane.model.state import Leak, Level
+from isolane.model.state import Leak
 from isolane.pytest_plugin.state.customs import Customs
 from isolane.pytest_plugin.state.watching import leaks_of
 
@@ -29,16 +29,14 @@ class LeakReport:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell."""
-        verbose = terminalreporter.config.option.verbose > 0
-        told = [leak for leak in self._leaks if verbose or leak.change.level is not Level.HARMLESS]
-        if not told:
+        if not self._leaks:
             return
-        owners = len({leak.owner for leak in told})
         if self._lists:
             terminalreporter.write_sep("=", "state left behind")
-            for leak in told:
+            for leak in self._leaks:
                 terminalreporter.write_line(str(leak))
             return
+        owners = len({leak.owner for leak in self._leaks})
         line = f"isolane: {owners} test{_s(owners)} left state behind"
         if self.renewed:
             line += f", {self.renewed} fresh process{'es' if self.renewed != 1 else ''} went on"

@@ -19,13 +19,13 @@ import pytest
 from isolane.model.plan import TOUCHES_NAME, Handover
 from isolane.model.touch import Sort, Touch
 from isolane.planning.needs import Needs
+from isolane.process_state.file_journal import NAME_MAKERS
 from isolane.process_state.origins import is_library_file
 from isolane.pytest_plugin.needs import needs_of_items
 from isolane.pytest_plugin.state.auditing import touches_of
 
 _NOBODYS = ("__pycache__", ".pytest_cache", ".isolane", ".hypothesis")
 _DEVICES = ("/dev/", "/proc/", "/sys/")
-_NAME_MAKERS = ("tempfile.mkstemp", "tempfile.mkdtemp")
 
 
 class Toucher:
@@ -52,7 +52,7 @@ class Toucher:
             return
         self._busy.now = True
         try:
-            if event in _NAME_MAKERS:
+            if event in NAME_MAKERS:
                 self._made.add(os.path.realpath(os.fsdecode(arguments[0])))
             else:
                 for touch in touches_of(event, arguments):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from typing import Any
 
 import pytest
+from _pytest.outcomes import TEST_OUTCOME
 
 from isolane.model.state import Change, Leak, Level
 from isolane.process_state.watch import Findings, StateWatch
@@ -21,6 +22,7 @@ class LeakWatch:
 
     restores: put back what can be put back. fails: a leak is an error in the test's teardown. budgeted: looks that
     cost much may be left out where tests are quick; whoever asks for that runs tests again, see :attr:`again`.
+    tells_harmless: harmless changes are told, too. There may be thousands, of modules that a test imports.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class LeakWatch:
         restores: bool,
         fails: bool,
         budgeted: bool,
+        tells_harmless: bool,
     ) -> None:
         self._watch = watch
         self._accepted = accepted
@@ -39,6 +42,7 @@ class LeakWatch:
         self._restores = restores
         self._fails = fails
         self._budgeted = budgeted
+        self._tells_harmless = tells_harmless
         self._begun = False
         self._failed = False
         self._leaks: list[Leak] = []
@@ -113,7 +117,8 @@ class LeakWatch:
         """Look, when all that belongs to the test has been torn down."""
         try:
             yield
-        except Exception:
+        except TEST_OUTCOME:  # pytest.fail raises what is no Exception
+            self._failed = True
             self.look(item)
             raise
         found = self.look(item)
@@ -146,13 +151,17 @@ class LeakWatch:
         owned = {(leak.change.kind, leak.change.name) for leak in of_fixtures}
         changes = tuple(one for one in findings.changes if not accepted(one) and (one.kind, one.name) not in owned)
         self.again = self._unchecked > 0 and self._dirt(one for one in changes if one.kind in self._dear)
-        self._leaks += [*of_fixtures, *(Leak(item.nodeid, one) for one in changes)]
+        leaks = [*of_fixtures, *(Leak(item.nodeid, one) for one in changes)]
+        seen = [leak for leak in leaks if leak.change.level is not Level.HARMLESS]
+        self._leaks += leaks if self._tells_harmless else seen
         if self._restores and changes and not self.again:
-            changes = self._watch.restore(before, changes)
+            # A kind is put back whole, and what is known of it is to stay.
+            known = {one.kind for one in findings.changes if accepted(one)}
+            kept = tuple(one for one in changes if one.kind in known)
+            changes = kept + self._watch.restore(before, [one for one in changes if one.kind not in known])
         stays = (*changes, *(leak.change for leak in of_fixtures))
-        self._standing.update(
-            {(leak.change.kind, leak.change.name): leak for leak in self._leaks if leak.change in stays}
-        )
+        staying = set(stays)
+        self._standing.update({(leak.change.kind, leak.change.name): leak for leak in seen if leak.change in staying})
         findings = Findings(stays, findings.whole)
         self.dirty = self.dirty or self._dirt(stays)
         self._tolerates = self._tolerates or findings.dirty
@@ -173,9 +182,8 @@ class LeakWatch:
         """Add to a failure what had been left before the test began, and to the last report what it left itself."""
         if report.outcome == "failed":
             self._failed = True
-            standing = [leak for leak in self._standing.values() if leak.change.level is not Level.HARMLESS]
-            if standing and report.when != "teardown":
-                lines = "\n".join(f"{leak.change} (left by {leak.owner})" for leak in standing)
+            if self._standing and report.when != "teardown":
+                lines = "\n".join(f"{leak.change} (left by {leak.owner})" for leak in self._standing.values())
                 report.sections.append(("isolane: dirty before this test began", lines))
         if self._leaks and report.when == "teardown":
             leaks, self._leaks = self._leaks, []
