@@ -49,7 +49,8 @@ def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
             width,
         )
     elif bad:
-        yield f"{_many(len(bad), 'test')} of {found.tests} {'ends' if len(bad) == 1 else 'end'} otherwise in another order."
+        end = "ends" if len(bad) == 1 else "end"
+        yield f"{_many(len(bad), 'test')} of {found.tests} {end} otherwise in another order."
     for number, group in enumerate(groups, 1):
         yield ""
         yield from _group_lines(number, group, width)
