@@ -9,7 +9,7 @@ from pathlib import Path
 
 import neo4j
 import pytest
-from conftest import Project
+from throwaway_project import Project
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError
 from isolane.resources.neo4j import Address, Neo4jDatabase, Neo4jWorker, connect, server, worker

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
-from conftest import Project
+from throwaway_project import Project
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
 from isolane.resources.postgres import PostgresWorker, WorkerDatabase, server

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from conftest import Project
+from throwaway_project import Project
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
 from isolane.resources.redis import RedisWorker, server, worker
