@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError
+from isolane.resources.drivers import import_driver, one_line
 
 if TYPE_CHECKING:
     import neo4j
@@ -132,12 +133,12 @@ def connect(address: Address, pool_size: int = POOL_SIZE) -> Iterator[neo4j.Driv
             connection_acquisition_timeout=_SECONDS_FOR_CONNECTION,
         )
     except (ValueError, package.exceptions.ConfigurationError) as error:
-        raise ServerUnavailableError("bad-neo4j-uri", f"NEO4J_URI cannot be used: {_one_line(error)}") from None
+        raise ServerUnavailableError("bad-neo4j-uri", f"NEO4J_URI cannot be used: {one_line(error)}") from None
     with driver:
         try:
             driver.verify_connectivity()
         except (package.exceptions.DriverError, package.exceptions.Neo4jError) as error:
-            raise ServerUnavailableError("no-neo4j-answer", f"Neo4j does not answer: {_one_line(error)}") from None
+            raise ServerUnavailableError("no-neo4j-answer", f"Neo4j does not answer: {one_line(error)}") from None
         yield driver
 
 
@@ -279,15 +280,5 @@ def _quoted(name: str) -> str:
     return "`" + re.sub("`", "``", name) + "`"
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
-
-
 def _driver_package() -> Any:
-    try:
-        import neo4j
-    except ImportError as error:
-        raise ServerMissingError(
-            "no-neo4j-driver", f"neo4j is not installed ({error}).", "Install it: pip install 'isolane[neo4j]'."
-        ) from None
-    return neo4j
+    return import_driver("neo4j", slug="no-neo4j-driver", extra="neo4j")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
+from isolane.resources.drivers import import_driver, one_line
 
 if TYPE_CHECKING:
     import psycopg
@@ -337,21 +338,8 @@ def _is_session_changed(connection: psycopg.Connection[Any]) -> bool:
     return answer.get_value(0, 1) != b"0"
 
 
-def one_line(error: BaseException) -> str:
-    """Return what a driver said, in one line."""
-    return " ".join(str(error).split())
-
-
 def _psycopg() -> Any:
-    try:
-        import psycopg
-    except ImportError as error:
-        raise ServerMissingError(
-            "no-psycopg",
-            f"psycopg is not installed ({one_line(error)}).",
-            "Install it: pip install 'isolane[postgres]'.",
-        ) from None
-    return psycopg
+    return import_driver("psycopg", slug="no-psycopg", extra="postgres")
 
 
 def _programs() -> Path:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
+from isolane.resources.drivers import import_driver, one_line
 
 if TYPE_CHECKING:
     import redis
@@ -140,8 +141,7 @@ def _connected(url: str) -> Any:
     try:
         client.ping()
     except (driver.RedisError, OSError) as error:
-        said = " ".join(str(error).split())
-        raise ServerUnavailableError("no-redis-answer", f"Redis does not answer: {said}") from None
+        raise ServerUnavailableError("no-redis-answer", f"Redis does not answer: {one_line(error)}") from None
     return client
 
 
@@ -191,10 +191,4 @@ def _in_parts(keys: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _driver() -> Any:
-    try:
-        import redis
-    except ImportError as error:
-        raise ServerMissingError(
-            "no-redis-driver", f"redis is not installed ({error}).", "Install it: pip install 'isolane[redis]'."
-        ) from None
-    return redis
+    return import_driver("redis", slug="no-redis-driver", extra="redis")
