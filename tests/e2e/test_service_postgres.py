@@ -149,6 +149,22 @@ def test_a_schema_that_fails_is_one_line_and_can_be_mended(worker: PostgresWorke
         assert "\n" not in str(caught.value)
 
 
+def test_a_function_that_fails_says_why_each_time_and_can_be_mended(worker: PostgresWorker) -> None:
+    is_broken = True
+
+    def fill(url: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute(SCHEMA)
+            if is_broken:
+                raise LookupError("no such migration")
+
+    for _ in range(2):
+        with pytest.raises(LookupError, match="no such migration"):
+            worker.database(fill)
+    is_broken = False
+    assert counted(worker.database(fill)) == 1
+
+
 def test_workers_share_a_template_and_the_last_one_drops_it(worker: PostgresWorker) -> None:
     schema = f"CREATE TABLE {'t' + uuid.uuid4().hex} (id int)"
     question = "SELECT count(*) FROM pg_database WHERE datname = %s"

@@ -177,16 +177,11 @@ class PostgresWorker:
     def _make_template(self, name: str, schema: str | Callable[[str], object] | None) -> None:
         building = f"{self._own}building"
         self._run(f"CREATE DATABASE {building} TEMPLATE template0")
-        if callable(schema):
-            schema(self._url_of(building))
-        elif schema:
-            psycopg = _psycopg()
-            try:
-                with psycopg.connect(self._url_of(building), autocommit=True) as connection:
-                    connection.execute(schema.encode())
-            except psycopg.Error as error:
-                self._drop(building)
-                raise UsageError("bad-schema", f"The schema for Postgres fails: {one_line(error)}") from None
+        try:
+            _fill(self._url_of(building), schema)
+        except BaseException:
+            self._drop(building)
+            raise
         # A pool that the function left open would keep the template from being copied.
         self._run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", building)
         self._run(f"ALTER DATABASE {building} RENAME TO {name}")
@@ -324,6 +319,18 @@ class PostgresDatabase:
         finally:
             for url in self._clones:
                 self._worker.drop(url)
+
+
+def _fill(url: str, schema: str | Callable[[str], object] | None) -> None:
+    if callable(schema):
+        schema(url)
+    elif schema:
+        psycopg = _psycopg()
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(schema.encode())
+        except psycopg.Error as error:
+            raise UsageError("bad-schema", f"The schema for Postgres fails: {one_line(error)}") from None
 
 
 def _settings_of(connection: psycopg.Connection[Any]) -> dict[str, object]:
