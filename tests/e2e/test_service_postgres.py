@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -216,12 +216,10 @@ def home_of(url: str) -> Path:
 
 
 def is_stopped(home: Path) -> bool:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if not (home / "server.json").exists() and not (home / "data").exists():
-            return True
-        time.sleep(0.01)
-    return False
+    """Whether, when the server's keeper has ended, nothing of it is left."""
+    with (home / "keeper").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return not (home / "server.json").exists() and not (home / "data").exists()
 
 
 @pytest.mark.usefixtures("_isolane_postgres_worker")

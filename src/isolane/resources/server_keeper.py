@@ -125,7 +125,7 @@ def _leave_with(server: subprocess.Popen[bytes], home: Path, stopping: threading
     """End, so that the next user starts another one, when the server ends by itself."""
     server.wait()
     if not stopping.is_set():
-        (home / STATE).unlink(missing_ok=True)
+        _clear(home)
         os._exit(1)
 
 
