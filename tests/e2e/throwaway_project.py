@@ -72,7 +72,11 @@ class Project:
 
     def _run(self, words: tuple[str, ...], env: Mapping[str, str]) -> Ended:
         with self.start(*words, env=dict(env)) as process:
-            out, err = process.communicate(timeout=100)
+            try:
+                out, err = process.communicate(timeout=100)
+            except BaseException:
+                process.kill()  # Or it would be waited for.
+                raise
         return Ended(process.returncode, out, err)
 
     def pytest(self, *arguments: str, **env: str) -> Ended:
