@@ -73,6 +73,7 @@ def test_readers_meet_and_a_writer_meets_nobody(project, engine):
         modules(
             3,
             """
+from pathlib import Path
 import pytest
 from meeting import present
 
@@ -81,6 +82,7 @@ from meeting import present
 def test_reads(turn):
     with present("reader") as others:
         assert not [one for one in others if one.startswith("writer")]
+        if others: Path("met").touch()
 
 @pytest.mark.isolane_resource("db:main")
 def test_writes():
@@ -91,6 +93,7 @@ def test_writes():
     )
     ended = project.pytest(*engine, "--dist", "load", "-q")
     assert ended.code == 0, ended.text
+    assert (project.path / "met").exists()
 
 
 @pytest.mark.parametrize("engine", [TWO, THREE, XDIST], ids=["two", "three", "xdist"])

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
+from service_suites import POSTGRES
 from throwaway_project import Project
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
@@ -263,42 +264,6 @@ def test_what_is_missing_or_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, t
         pass
 
 
-SUITE = {
-    "conftest.py": """
-        import pytest
-
-        @pytest.fixture(scope="session")
-        def isolane_postgres_schema():
-            return "CREATE TABLE stop (id int PRIMARY KEY)"
-        """,
-    "test_rows.py": """
-        import psycopg, pytest
-
-        @pytest.mark.parametrize("number", range(10))
-        def test_insert(isolane_postgres, number):
-            isolane_postgres.connection.execute("INSERT INTO stop VALUES (1)")
-            assert isolane_postgres.connection.execute("SELECT count(*) FROM stop").fetchone() == (1,)
-            assert number != 4
-
-        @pytest.mark.parametrize("number", range(3))
-        def test_commit(isolane_postgres, number):
-            for expected in (0, 1):
-                with psycopg.connect(isolane_postgres.clone()) as connection:
-                    connection.execute("INSERT INTO stop VALUES (1)")
-                    connection.commit()
-                    assert connection.execute("SELECT count(*) FROM stop").fetchone() == (1,)
-        """,
-}
-
-
-@pytest.mark.usefixtures("_isolane_postgres_worker")
-@pytest.mark.parametrize("engine", ["serial", "xdist", "fork"])
-def test_rows_of_a_test_are_its_own_under_every_engine(project: Project, engine: str) -> None:
-    project.write(SUITE)
-    ended = project.pytest("-n", "2", "--dist", "load", "--isolane-engine", engine)
-    assert "1 failed, 12 passed" in ended.out, ended.text
-
-
 @pytest.mark.usefixtures("_isolane_postgres_worker")
 def test_a_server_that_is_named_is_used_and_left_as_it_was(project: Project) -> None:
     names = "SELECT array_agg(datname ORDER BY datname) FROM pg_database"
@@ -306,7 +271,7 @@ def test_a_server_that_is_named_is_used_and_left_as_it_was(project: Project) -> 
     with server(name) as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE isolane_of_somebody")
         before = connection.execute(names).fetchone()
-        project.write(SUITE)
+        project.write(POSTGRES)
         ended = project.pytest("-n", "2", "--dist", "load", ISOLANE_POSTGRES_URL=url)
         assert "1 failed, 12 passed" in ended.out, ended.text
         assert connection.execute(names).fetchone() == before
