@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 JARS_VARIABLE = "ISOLANE_NEO4J_JARS"
 _INSTALL = "Run tests/servers/neo4j/fetch of isolane, or name a server in NEO4J_URI."
-_MOST_WORKERS = 1000
 _SECONDS_TO_START = 120.0
 _SECONDS_FOR_CONNECTION = 30.0
 POOL_SIZE = 50
@@ -103,12 +102,11 @@ def worker(address: Address) -> Iterator[Neo4jWorker]:
     The lease holds between processes of one user on one machine. Raises
     :class:`ServerUnavailableError` if the server does not answer.
     """
-    from isolane.resources.shared_server import lease_number, server_home
+    from isolane.resources.shared_server import lease_place
 
-    name = f"neo4j-{hashlib.sha256(address.uri.encode()).hexdigest()[:8]}"
     with ExitStack() as stack:
         driver = stack.enter_context(connect(address))
-        number = stack.enter_context(lease_number(server_home("leases"), name, range(_MOST_WORKERS)))
+        number = stack.enter_context(lease_place("neo4j", address.uri))
         own = f"isolane{number}"
         if _edition(driver) == "enterprise":
             driver.execute_query(f"CREATE DATABASE {own} IF NOT EXISTS WAIT", database_="system")

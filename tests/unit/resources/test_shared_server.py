@@ -18,7 +18,7 @@ import pytest
 
 from isolane.model.errors import ServerUnavailableError
 from isolane.resources import shared_server
-from isolane.resources.shared_server import Server, lease_number, server_home, use
+from isolane.resources.shared_server import Server, lease_number, lease_place, server_home, use
 
 BEGIN = """
 import fcntl, os, pathlib, signal, sys
@@ -81,10 +81,14 @@ def started_file(home: Path, pid: int) -> IO[bytes]:
     return (home.parent / f"started.{pid}").open("rb")
 
 
-def is_stopped(home: Path) -> bool:
-    """Whether, when the keeper has ended, nothing of the server's is left."""
+def wait_for_end_of_keeper(home: Path) -> None:
     with (home / "keeper").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def is_stopped(home: Path) -> bool:
+    """Whether, when the keeper has ended, nothing of the server's is left."""
+    wait_for_end_of_keeper(home)
     return not (home / "data").exists() and not (home / "server.json").exists()
 
 
@@ -128,6 +132,7 @@ def test_a_server_that_dies_is_replaced_for_who_comes_next(home: Path, served: S
 def test_the_server_of_a_keeper_that_was_killed_is_ended_and_replaced(home: Path, served: Server) -> None:
     with use(home, served):
         os.kill(json.loads((home / "server.json").read_text(encoding="utf-8"))["keeper"], signal.SIGKILL)
+        wait_for_end_of_keeper(home)
         orphan = started(home)[0]
         assert is_alive(home, orphan)
         with use(home, served):
@@ -211,6 +216,18 @@ def test_a_number_is_leased_to_one_at_a_time(tmp_path: Path) -> None:
                 assert other == 0
         with lease_number(tmp_path, "a/b", range(2)) as again:
             assert again == 1
+
+
+def test_a_server_that_has_enough_workers_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_server, "_place", lambda others_pass: tmp_path)
+    with (
+        lease_place("sample", "here", most=1) as place,
+        lease_place("sample", "there", most=1) as elsewhere,
+        pytest.raises(ServerUnavailableError, match=r"1 workers use this server already.*no-sample-place"),
+        lease_place("sample", "here", most=1),
+    ):
+        pass
+    assert (place, elsewhere) == (0, 0)
 
 
 def test_a_folder_of_somebody_elses_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
