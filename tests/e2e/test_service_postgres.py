@@ -250,6 +250,20 @@ def test_one_server_for_all_and_the_last_user_stops_it_even_when_killed() -> Non
     shutil.rmtree(home)
 
 
+@pytest.mark.usefixtures("_isolane_postgres_worker")
+def test_a_user_that_may_not_create_databases_is_one_line(project: Project) -> None:
+    with server(f"test-{uuid.uuid4().hex[:8]}") as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE somebody LOGIN")
+        project.write(POSTGRES)
+        ended = project.pytest("-n", "2", ISOLANE_POSTGRES_URL=url.replace("isolane@", "somebody@"))
+    assert "13 errors" in ended.out, ended.text
+    assert "Postgres refuses: permission denied to create database. [postgres-refuses]" in ended.out
+    assert "Traceback" not in ended.text
+    home = home_of(url)
+    assert is_stopped(home)
+    shutil.rmtree(home)
+
+
 def test_what_is_missing_or_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ISOLANE_POSTGRES_URL", "mysql://localhost/x")
     with pytest.raises(UsageError, match="is not a URL that begins with postgresql://"), server():

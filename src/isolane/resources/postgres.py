@@ -209,7 +209,11 @@ class PostgresWorker:
         self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _run(self, statement: str, *values: object) -> None:
-        self._maintenance.execute(statement.encode(), values or None)
+        psycopg = _psycopg()
+        try:
+            self._maintenance.execute(statement.encode(), values or None)
+        except psycopg.Error as error:
+            raise ServerUnavailableError("postgres-refuses", f"Postgres refuses: {one_line(error)}.") from error
 
     def _ask(self, question: str, *values: object) -> Any:
         row = self._maintenance.execute(question.encode(), values).fetchone()
