@@ -52,7 +52,7 @@ def keep(home: Path, wanted: dict[str, Any], answer: int) -> None:
         partial = home / f"{STATE}.partial"
         partial.write_text(json.dumps(state), encoding="utf-8")
         partial.replace(home / STATE)
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, LookupError) as error:
         if server is not None:
             _stop(server, wanted["signal"])
         _clear(home)
