@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from throwaway_project import QUICK
 
 ON = 'pytest_plugins = ["isolane.pytest_plugin.isolation"]\n'
 """The conftest that switches restoration on."""
 
 _OURS = ("PYTEST_WORKERS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_ADDOPTS")
-_QUICK = ("-p", "no:hypothesispytest", "-p", "no:randomly", "-p", "no:cacheprovider")
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
@@ -16,4 +16,4 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     with pytest.MonkeyPatch.context() as patcher:
         for name in _OURS:
             patcher.delenv(name, raising=False)
-        return pytester.runpytest_subprocess(*_QUICK, *arguments, timeout=60)
+        return pytester.runpytest_subprocess(*QUICK.split(), *arguments, timeout=60)

@@ -38,52 +38,48 @@ CRASHES = """
 """
 STOPPED_BETWEEN_UNITS = {
     "conftest.py": """
-        from pathlib import Path
-        import time
+        from multiprocessing import get_context
 
-        def wait_for(name):
-            deadline = time.monotonic() + 30
-            while not Path(name).exists() and time.monotonic() < deadline:
-                time.sleep(0.01)
+        # Made before the workers are forked: theirs, and the controller's.
+        torn_down, told = get_context("fork").Event(), get_context("fork").Event()
 
         def pytest_runtest_logfinish(nodeid):
-            Path(nodeid.partition("::")[2]).touch()
+            if nodeid.endswith("::test_fails"):
+                told.set()
     """,
     "test_a.py": """
-        from conftest import wait_for
+        from conftest import torn_down
 
         def test_fails():
-            wait_for("test_passes is being torn down")
+            torn_down.wait(60)
             assert False
     """,
     "test_b.py": """
-        from pathlib import Path
         import pytest
-        from conftest import wait_for
+        from conftest import told, torn_down
 
         @pytest.fixture(scope="module")
         def shared():
             yield
-            Path("test_passes is being torn down").touch()
-            wait_for("test_fails")
+            torn_down.set()
+            told.wait(60)
 
         def test_passes(shared): pass
     """,
     "test_c.py": "def test_never_starts(): pass\n",
 }
 BOTH_CRASH = """
-    import os, time
-    from pathlib import Path
+    import os
+    from multiprocessing import get_context
 
-    def meet_and_crash(mine, other):
-        Path(mine).touch()
-        deadline = time.monotonic() + 30
-        while not Path(other).exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+    both = get_context("fork").Barrier(2)
+
+    def meet_and_crash():
+        both.wait(60)
         os._exit(3)
 
-    def test_1(): meet_and_crash("1", "2")
-    def test_2(): meet_and_crash("2", "1")
+    def test_1(): meet_and_crash()
+    def test_2(): meet_and_crash()
     def test_3(): pass
 """
 LOCKED = """

@@ -16,7 +16,7 @@ from isolation_suites import run
 from isolane.resources.ports import PortLeases, lock_directory
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from throwaway_project import Project
 
 ENGINES = ["--isolane-engine=fork", "--isolane-engine=xdist"]
 

@@ -10,24 +10,30 @@ THREE = ("-n", "3", "--isolane-engine", "fork")
 
 MEETING = {
     "meeting.py": """
-        import os, time
-        from contextlib import contextmanager
+        import os, socket
+        from contextlib import contextmanager, suppress
         from pathlib import Path
 
         @contextmanager
         def present(name):
-            # Who else was there at any moment while this one was?
-            here = Path("here"); here.mkdir(exist_ok=True)
+            # Who else is there while this one is? Whoever comes tells all who are there already.
+            here = Path("here")
+            here.mkdir(exist_ok=True)
             mine = here / f"{name}-{os.getpid()}"
-            mine.touch()
-            try:
-                seen = set()
-                for _ in range(30):
-                    seen.update(path.name for path in here.iterdir() if path != mine)
-                    time.sleep(0.002)
-                yield seen
-            finally:
-                mine.unlink()
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ears:
+                ears.bind(str(mine))
+                ears.settimeout(0.05)
+                try:
+                    seen = {path.name for path in here.iterdir() if path != mine}
+                    for other in seen:
+                        with suppress(OSError):  # It has gone meanwhile.
+                            ears.sendto(mine.name.encode(), str(here / other))
+                    with suppress(TimeoutError):
+                        while True:
+                            seen.add(ears.recv(200).decode())
+                    yield seen
+                finally:
+                    mine.unlink()
     """
 }
 
@@ -67,6 +73,7 @@ def test_readers_meet_and_a_writer_meets_nobody(project, engine):
         modules(
             3,
             """
+from pathlib import Path
 import pytest
 from meeting import present
 
@@ -75,6 +82,7 @@ from meeting import present
 def test_reads(turn):
     with present("reader") as others:
         assert not [one for one in others if one.startswith("writer")]
+        if others: Path("met").touch()
 
 @pytest.mark.isolane_resource("db:main")
 def test_writes():
@@ -85,6 +93,7 @@ def test_writes():
     )
     ended = project.pytest(*engine, "--dist", "load", "-q")
     assert ended.code == 0, ended.text
+    assert (project.path / "met").exists()
 
 
 @pytest.mark.parametrize("engine", [TWO, THREE, XDIST], ids=["two", "three", "xdist"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster
 import pytest
-from conftest import Project
+from throwaway_project import Project
 
 from isolane.resources.dagster import DagsterTest, dagster_test
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from throwaway_project import Project
 
 from isolane.model.errors import UsageError
 from isolane.resources.git import GitRepository, make_base, repository

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import Project
+from throwaway_project import Project
 
 pytestmark = pytest.mark.server
 

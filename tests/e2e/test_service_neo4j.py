@@ -9,7 +9,8 @@ from pathlib import Path
 
 import neo4j
 import pytest
-from conftest import Project
+from service_suites import NEO4J
+from throwaway_project import Project
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError
 from isolane.resources.neo4j import Address, Neo4jDatabase, Neo4jWorker, connect, server, worker
@@ -138,32 +139,10 @@ def test_what_is_missing_or_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, t
         pass
 
 
-SUITE = {
-    "test_nodes.py": """
-        import pytest
-
-        @pytest.mark.parametrize("number", range(10))
-        def test_it(isolane_neo4j, number):
-            isolane_neo4j.run("CREATE CONSTRAINT FOR (s:$$Stop) REQUIRE s.name IS UNIQUE")
-            isolane_neo4j.run("CREATE (:$$Stop {name: 'Harbour'})")
-            assert isolane_neo4j.run("MATCH (n:$$Stop) RETURN count(n) AS n") == [{"n": 1}]
-            assert number != 4
-        """
-}
-
-
-@pytest.mark.usefixtures("address")
-@pytest.mark.parametrize("engine", ["serial", "xdist", "fork"])
-def test_nodes_of_a_test_are_its_own_under_every_engine(project: Project, engine: str) -> None:
-    project.write(SUITE)
-    ended = project.pytest("-n", "2", "--dist", "load", "--isolane-engine", engine)
-    assert "1 failed, 9 passed" in ended.out, ended.text
-
-
 def test_a_server_that_is_named_is_used_and_one_that_is_not_there_is_an_error(
     project: Project, address: Address, tmp_path: Path
 ) -> None:
-    project.write(SUITE)
+    project.write(NEO4J)
     nowhere = {"PATH": str(tmp_path), "ISOLANE_NEO4J_JARS": str(tmp_path)}
     login = {"NEO4J_USERNAME": address.user, "NEO4J_PASSWORD": address.password}
     ended = project.pytest(NEO4J_URI=address.uri, **login, **nowhere)

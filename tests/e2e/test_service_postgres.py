@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
-from conftest import Project
+from service_suites import POSTGRES
+from throwaway_project import Project
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
 from isolane.resources.postgres import PostgresWorker, WorkerDatabase, server
@@ -149,6 +150,22 @@ def test_a_schema_that_fails_is_one_line_and_can_be_mended(worker: PostgresWorke
         assert "\n" not in str(caught.value)
 
 
+def test_a_function_that_fails_says_why_each_time_and_can_be_mended(worker: PostgresWorker) -> None:
+    is_broken = True
+
+    def fill(url: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute(SCHEMA)
+            if is_broken:
+                raise LookupError("no such migration")
+
+    for _ in range(2):
+        with pytest.raises(LookupError, match="no such migration"):
+            worker.database(fill)
+    is_broken = False
+    assert counted(worker.database(fill)) == 1
+
+
 def test_workers_share_a_template_and_the_last_one_drops_it(worker: PostgresWorker) -> None:
     schema = f"CREATE TABLE {'t' + uuid.uuid4().hex} (id int)"
     question = "SELECT count(*) FROM pg_database WHERE datname = %s"
@@ -200,12 +217,10 @@ def home_of(url: str) -> Path:
 
 
 def is_stopped(home: Path) -> bool:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if not (home / "server.json").exists() and not (home / "data").exists():
-            return True
-        time.sleep(0.01)
-    return False
+    """Whether, when the server's keeper has ended, nothing of it is left."""
+    with (home / "keeper").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return not (home / "server.json").exists() and not (home / "data").exists()
 
 
 @pytest.mark.usefixtures("_isolane_postgres_worker")
@@ -235,6 +250,20 @@ def test_one_server_for_all_and_the_last_user_stops_it_even_when_killed() -> Non
     shutil.rmtree(home)
 
 
+@pytest.mark.usefixtures("_isolane_postgres_worker")
+def test_a_user_that_may_not_create_databases_is_one_line(project: Project) -> None:
+    with server(f"test-{uuid.uuid4().hex[:8]}") as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE somebody LOGIN")
+        project.write(POSTGRES)
+        ended = project.pytest("-n", "2", ISOLANE_POSTGRES_URL=url.replace("isolane@", "somebody@"))
+    assert "13 errors" in ended.out, ended.text
+    assert "Postgres refuses: permission denied to create database. [postgres-refuses]" in ended.out
+    assert "Traceback" not in ended.text
+    home = home_of(url)
+    assert is_stopped(home)
+    shutil.rmtree(home)
+
+
 def test_what_is_missing_or_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ISOLANE_POSTGRES_URL", "mysql://localhost/x")
     with pytest.raises(UsageError, match="is not a URL that begins with postgresql://"), server():
@@ -249,42 +278,6 @@ def test_what_is_missing_or_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, t
         pass
 
 
-SUITE = {
-    "conftest.py": """
-        import pytest
-
-        @pytest.fixture(scope="session")
-        def isolane_postgres_schema():
-            return "CREATE TABLE stop (id int PRIMARY KEY)"
-        """,
-    "test_rows.py": """
-        import psycopg, pytest
-
-        @pytest.mark.parametrize("number", range(10))
-        def test_insert(isolane_postgres, number):
-            isolane_postgres.connection.execute("INSERT INTO stop VALUES (1)")
-            assert isolane_postgres.connection.execute("SELECT count(*) FROM stop").fetchone() == (1,)
-            assert number != 4
-
-        @pytest.mark.parametrize("number", range(3))
-        def test_commit(isolane_postgres, number):
-            for expected in (0, 1):
-                with psycopg.connect(isolane_postgres.clone()) as connection:
-                    connection.execute("INSERT INTO stop VALUES (1)")
-                    connection.commit()
-                    assert connection.execute("SELECT count(*) FROM stop").fetchone() == (1,)
-        """,
-}
-
-
-@pytest.mark.usefixtures("_isolane_postgres_worker")
-@pytest.mark.parametrize("engine", ["serial", "xdist", "fork"])
-def test_rows_of_a_test_are_its_own_under_every_engine(project: Project, engine: str) -> None:
-    project.write(SUITE)
-    ended = project.pytest("-n", "2", "--dist", "load", "--isolane-engine", engine)
-    assert "1 failed, 12 passed" in ended.out, ended.text
-
-
 @pytest.mark.usefixtures("_isolane_postgres_worker")
 def test_a_server_that_is_named_is_used_and_left_as_it_was(project: Project) -> None:
     names = "SELECT array_agg(datname ORDER BY datname) FROM pg_database"
@@ -292,7 +285,7 @@ def test_a_server_that_is_named_is_used_and_left_as_it_was(project: Project) -> 
     with server(name) as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE isolane_of_somebody")
         before = connection.execute(names).fetchone()
-        project.write(SUITE)
+        project.write(POSTGRES)
         ended = project.pytest("-n", "2", "--dist", "load", ISOLANE_POSTGRES_URL=url)
         assert "1 failed, 12 passed" in ended.out, ended.text
         assert connection.execute(names).fetchone() == before

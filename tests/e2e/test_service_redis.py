@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from conftest import Project
+from service_suites import REDIS
+from throwaway_project import Project
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
 from isolane.resources.redis import RedisWorker, server, worker
@@ -118,30 +119,8 @@ def test_what_is_missing_or_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch, t
         pass
 
 
-SUITE = {
-    "test_keys.py": """
-        import pytest
-
-        @pytest.mark.parametrize("number", range(20))
-        def test_it(isolane_redis, number):
-            name = isolane_redis.key("counter")
-            assert isolane_redis.client.incr(name) == 1
-            assert isolane_redis.client.keys(isolane_redis.key("*")) == [name.encode()]
-            assert number != 4
-        """
-}
-
-
-@pytest.mark.usefixtures("url")
-@pytest.mark.parametrize("engine", ["serial", "xdist", "fork"])
-def test_keys_of_a_test_are_its_own_under_every_engine(project: Project, engine: str) -> None:
-    project.write(SUITE)
-    ended = project.pytest("-n", "2", "--dist", "load", "--isolane-engine", engine)
-    assert "1 failed, 19 passed" in ended.out, ended.text
-
-
 def test_a_server_that_is_named_is_used_and_left_as_it_was(project: Project, small_server: str) -> None:
-    project.write(SUITE)
+    project.write(REDIS)
     with redis.Redis.from_url(small_server) as main, redis.Redis.from_url(f"{small_server}?db=2") as theirs:
         theirs.set("theirs", 1)
         ended = project.pytest("-n", "3", "--dist", "load", ISOLANE_REDIS_URL=small_server)

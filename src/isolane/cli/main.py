@@ -7,7 +7,6 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from isolane.cli.arguments import new_parser, split_arguments
 from isolane.cli.progress import Progress, new_progress
@@ -79,11 +78,8 @@ def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: P
     )
     proof = prove(request, progress)
     where = write_reports(proof, request)
-    progress.close()
-    if options.json:
-        _print_json(proof_as_data(proof))
-    else:
-        _print_lines([*proof_lines(proof, shutil.get_terminal_size().columns), "", where])
+    lines = [*proof_lines(proof, shutil.get_terminal_size().columns), "", where]
+    _print_result(options, progress, proof_as_data(proof), lines)
     return ExitCode.OK if proof.verdict is Verdict.PROVEN else ExitCode.FAILED
 
 
@@ -122,11 +118,7 @@ def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
         engine=options.engine,
     )
     result = stress(request, progress)
-    progress.close()
-    if options.json:
-        _print_json(stress_as_data(result))
-    else:
-        _print_lines(stress_lines(result))
+    _print_result(options, progress, stress_as_data(result), stress_lines(result))
     return ExitCode.OK if result.passed else ExitCode.FAILED
 
 
@@ -145,11 +137,7 @@ def _bench(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: P
         engine=options.engine,
     )
     result = bench(request, progress)
-    progress.close()
-    if options.json:
-        _print_json(bench_as_data(result))
-    else:
-        _print_lines(bench_lines(result))
+    _print_result(options, progress, bench_as_data(result), bench_lines(result))
     return ExitCode.OK
 
 
@@ -160,10 +148,7 @@ def _gate(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pr
     from isolane.usecases.gate import gate
 
     decision = gate(options.project)
-    if options.json:
-        _print_json(asdict(decision))
-    else:
-        _print_lines(gate_lines(decision))
+    _print_result(options, progress, asdict(decision), gate_lines(decision))
     return ExitCode.OK if decision.keep else ExitCode.FAILED
 
 
@@ -228,11 +213,7 @@ def _explain(options: argparse.Namespace, for_pytest: tuple[str, ...], progress:
         stall_seconds=options.stall_timeout,
     )
     explanation = explain(request, progress)
-    progress.close()
-    if options.json:
-        _print_json(explanation.as_data())
-    else:
-        _print_lines(explanation_lines(explanation))
+    _print_result(options, progress, explanation.as_data(), explanation_lines(explanation))
     return ExitCode.OK if explanation.explained else ExitCode.FAILED
 
 
@@ -244,11 +225,7 @@ def _map(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pro
         project=options.project, python=options.python, arguments=for_pytest, stall_seconds=options.stall_timeout
     )
     found = map_suite(request, progress)
-    progress.close()
-    if options.json:
-        _print_json(found.as_data())
-    else:
-        _print_lines(map_lines(found))
+    _print_result(options, progress, found.as_data(), map_lines(found))
     return ExitCode.OK
 
 
@@ -283,13 +260,18 @@ _VERBS: dict[str, _Verb] = {
 }
 
 
+def _print_result(options: argparse.Namespace, progress: Progress, data: object, lines: Iterable[str]) -> None:
+    """Print what a verb found, as JSON if that is asked for, below what its progress has shown."""
+    progress.close()
+    if options.json:
+        print(json.dumps(data, indent=2, default=str))
+    else:
+        _print_lines(lines)
+
+
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         print(one_line(line))
-
-
-def _print_json(data: Any) -> None:
-    print(json.dumps(data, indent=2, default=str))
 
 
 if __name__ == "__main__":

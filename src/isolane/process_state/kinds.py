@@ -70,10 +70,10 @@ class Surroundings:
     temporary: Sequence[Path] = ()
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Raise :class:`UsageError` for a name that is no kind's."""
+def check_names(names: Sequence[object]) -> None:
+    """Raise :class:`UsageError` for what is no kind's name."""
     for name in names:
-        if name not in KINDS:
+        if not isinstance(name, str) or name not in KINDS:
             raise UsageError(
                 "unknown-kind", f"there is no kind of state {name!r}.", f"The kinds are {', '.join(KINDS)}."
             )

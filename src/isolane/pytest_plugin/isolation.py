@@ -111,14 +111,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 
 def _kept_by(item: pytest.Item) -> set[str]:
     """Return the kinds that ``isolane_keep`` markers name, on the test, its class or module."""
-    kept: set[str] = set()
-    for mark in item.iter_markers("isolane_keep"):
-        kept.update(mark.args or KINDS)
+    named = [name for mark in item.iter_markers("isolane_keep") for name in mark.args or KINDS]
     try:
-        check_names(sorted(kept))
+        check_names(named)
     except UsageError as error:
         pytest.fail(f"isolane_keep: {error}", pytrace=False)
-    return kept
+    return set(named)
 
 
 def _tell(node: Any, failures: list[Exception]) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isolane.model.errors import ServerMissingError
+from isolane.resources.drivers import import_driver
 
 if TYPE_CHECKING:
     import dagster
@@ -88,10 +88,4 @@ def _process_as_it_was() -> Iterator[None]:
 
 
 def _driver() -> Any:
-    try:
-        import dagster
-    except ImportError as error:
-        raise ServerMissingError(
-            "no-dagster", f"dagster is not installed ({error}).", "Install it: pip install 'isolane[dagster]'."
-        ) from None
-    return dagster
+    return import_driver("dagster", slug="no-dagster", extra="dagster")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from isolane.model.errors import ServerMissingError, UsageError
+from isolane.resources.drivers import one_line
 
 _BRANCH = "main"
 _IDENTITY = {"name": "isolane", "email": "isolane@localhost"}
@@ -151,6 +152,6 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def _git(folder: Path, *arguments: str) -> str:
     done = _run(folder, *arguments)
     if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())
+        said = one_line(done.stderr or done.stdout)
         raise UsageError("git-failed", f"git {' '.join(arguments)} exits with {done.returncode}: {said}")
     return done.stdout.strip()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError
+from isolane.resources.drivers import import_driver, one_line
 
 if TYPE_CHECKING:
     import neo4j
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 JARS_VARIABLE = "ISOLANE_NEO4J_JARS"
 _INSTALL = "Run tests/servers/neo4j/fetch of isolane, or name a server in NEO4J_URI."
-_MOST_WORKERS = 1000
 _SECONDS_TO_START = 120.0
 _SECONDS_FOR_CONNECTION = 30.0
 POOL_SIZE = 50
@@ -102,12 +102,11 @@ def worker(address: Address) -> Iterator[Neo4jWorker]:
     The lease holds between processes of one user on one machine. Raises
     :class:`ServerUnavailableError` if the server does not answer.
     """
-    from isolane.resources.shared_server import lease_number, server_home
+    from isolane.resources.shared_server import lease_place
 
-    name = f"neo4j-{hashlib.sha256(address.uri.encode()).hexdigest()[:8]}"
     with ExitStack() as stack:
         driver = stack.enter_context(connect(address))
-        number = stack.enter_context(lease_number(server_home("leases"), name, range(_MOST_WORKERS)))
+        number = stack.enter_context(lease_place("neo4j", address.uri))
         own = f"isolane{number}"
         if _edition(driver) == "enterprise":
             driver.execute_query(f"CREATE DATABASE {own} IF NOT EXISTS WAIT", database_="system")
@@ -132,12 +131,12 @@ def connect(address: Address, pool_size: int = POOL_SIZE) -> Iterator[neo4j.Driv
             connection_acquisition_timeout=_SECONDS_FOR_CONNECTION,
         )
     except (ValueError, package.exceptions.ConfigurationError) as error:
-        raise ServerUnavailableError("bad-neo4j-uri", f"NEO4J_URI cannot be used: {_one_line(error)}") from None
+        raise ServerUnavailableError("bad-neo4j-uri", f"NEO4J_URI cannot be used: {one_line(error)}") from None
     with driver:
         try:
             driver.verify_connectivity()
         except (package.exceptions.DriverError, package.exceptions.Neo4jError) as error:
-            raise ServerUnavailableError("no-neo4j-answer", f"Neo4j does not answer: {_one_line(error)}") from None
+            raise ServerUnavailableError("no-neo4j-answer", f"Neo4j does not answer: {one_line(error)}") from None
         yield driver
 
 
@@ -279,15 +278,5 @@ def _quoted(name: str) -> str:
     return "`" + re.sub("`", "``", name) + "`"
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
-
-
 def _driver_package() -> Any:
-    try:
-        import neo4j
-    except ImportError as error:
-        raise ServerMissingError(
-            "no-neo4j-driver", f"neo4j is not installed ({error}).", "Install it: pip install 'isolane[neo4j]'."
-        ) from None
-    return neo4j
+    return import_driver("neo4j", slug="no-neo4j-driver", extra="neo4j")

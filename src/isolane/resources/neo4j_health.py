@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from isolane.resources.drivers import one_line
+
 if TYPE_CHECKING:
     import neo4j
 
@@ -89,7 +91,7 @@ class _Lane:
         try:
             result()
         except Exception as error:  # noqa: BLE001  whatever a driver can raise is what is asked for
-            self.errors.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            self.errors.append(f"{type(error).__name__}: {one_line(error)}")
 
     def hold(self) -> None:
         """Open a transaction, and keep it until all have one."""

@@ -31,8 +31,8 @@ FIRST, LAST = 10_000, 32_767
 _FEWEST = 1000
 _KERNELS_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 _BASES = ("/dev/shm", "/tmp")
-"""Where the lock files' directory is: in memory, where the system has such a place. To make a file takes 10 µs
-there, and 30 to 600 on a disk."""
+"""Where the lock files' directory is: in memory, where the system has such a place. On a disk a lease takes a third
+longer; ``bench/leases.py`` measures it."""
 _TAKEN = (errno.EADDRINUSE, errno.EACCES, errno.EPERM)
 _UNAVAILABLE = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
+from isolane.resources.drivers import import_driver, one_line
 
 if TYPE_CHECKING:
     import psycopg
@@ -176,16 +177,11 @@ class PostgresWorker:
     def _make_template(self, name: str, schema: str | Callable[[str], object] | None) -> None:
         building = f"{self._own}building"
         self._run(f"CREATE DATABASE {building} TEMPLATE template0")
-        if callable(schema):
-            schema(self._url_of(building))
-        elif schema:
-            psycopg = _psycopg()
-            try:
-                with psycopg.connect(self._url_of(building), autocommit=True) as connection:
-                    connection.execute(schema.encode())
-            except psycopg.Error as error:
-                self._drop(building)
-                raise UsageError("bad-schema", f"The schema for Postgres fails: {one_line(error)}") from None
+        try:
+            _fill(self._url_of(building), schema)
+        except BaseException:
+            self._drop(building)
+            raise
         # A pool that the function left open would keep the template from being copied.
         self._run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", building)
         self._run(f"ALTER DATABASE {building} RENAME TO {name}")
@@ -213,7 +209,11 @@ class PostgresWorker:
         self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _run(self, statement: str, *values: object) -> None:
-        self._maintenance.execute(statement.encode(), values or None)
+        psycopg = _psycopg()
+        try:
+            self._maintenance.execute(statement.encode(), values or None)
+        except psycopg.Error as error:
+            raise ServerUnavailableError("postgres-refuses", f"Postgres refuses: {one_line(error)}.") from error
 
     def _ask(self, question: str, *values: object) -> Any:
         row = self._maintenance.execute(question.encode(), values).fetchone()
@@ -325,6 +325,18 @@ class PostgresDatabase:
                 self._worker.drop(url)
 
 
+def _fill(url: str, schema: str | Callable[[str], object] | None) -> None:
+    if callable(schema):
+        schema(url)
+    elif schema:
+        psycopg = _psycopg()
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(schema.encode())
+        except psycopg.Error as error:
+            raise UsageError("bad-schema", f"The schema for Postgres fails: {one_line(error)}") from None
+
+
 def _settings_of(connection: psycopg.Connection[Any]) -> dict[str, object]:
     """Return what a test can set at a connection: row and cursor factories, handlers, isolation level and the like."""
     return {name: list(value) if isinstance(value, list) else value for name, value in vars(connection).items()}
@@ -337,21 +349,8 @@ def _is_session_changed(connection: psycopg.Connection[Any]) -> bool:
     return answer.get_value(0, 1) != b"0"
 
 
-def one_line(error: BaseException) -> str:
-    """Return what a driver said, in one line."""
-    return " ".join(str(error).split())
-
-
 def _psycopg() -> Any:
-    try:
-        import psycopg
-    except ImportError as error:
-        raise ServerMissingError(
-            "no-psycopg",
-            f"psycopg is not installed ({one_line(error)}).",
-            "Install it: pip install 'isolane[postgres]'.",
-        ) from None
-    return psycopg
+    return import_driver("psycopg", slug="no-psycopg", extra="postgres")
 
 
 def _programs() -> Path:

@@ -5,7 +5,6 @@ The server is a ``redis-server`` that all workers and runs share, or the one tha
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from isolane.model.errors import ServerMissingError, ServerUnavailableError, UsageError
+from isolane.resources.drivers import import_driver, one_line
 
 if TYPE_CHECKING:
     import redis
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 VARIABLE = "ISOLANE_REDIS_URL"
 _INSTALL = "Install it: apt-get install redis-server (or name a server in ISOLANE_REDIS_URL)."
 _DATABASES = 1024
-_MOST_PREFIXES = 1000
 _OURS = "isolane:databases"
 """A set, in the database of the URL: the numbers of those that isolane has used, and may empty."""
 
@@ -75,17 +74,16 @@ def worker(url: str) -> Iterator[RedisWorker]:
     A database with anything in it that isolane did not put there is never leased. The lease holds between processes
     of one user on one machine. Raises :class:`ServerUnavailableError` if the server does not answer.
     """
-    from isolane.resources.shared_server import lease_number, server_home
+    from isolane.resources.shared_server import lease_number, lease_place, place_name, server_home
 
-    folder, name = server_home("leases"), f"redis-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
     with _connected(url) as main:
-        with lease_number(folder, name, _usable(main)) as number:
+        with lease_number(server_home("leases"), place_name("redis", url), _usable(main)) as number:
             if number is not None:
                 main.sadd(_OURS, number)
                 yield from _serving(RedisWorker(_with_database(url, number), ""))
                 main.srem(_OURS, number)
                 return
-        with lease_number(folder, f"{name}-prefix", range(_MOST_PREFIXES)) as number:
+        with lease_place("redis-prefix", url) as number:
             yield from _serving(RedisWorker(url, f"isolane:w{number}:"))
 
 
@@ -140,8 +138,7 @@ def _connected(url: str) -> Any:
     try:
         client.ping()
     except (driver.RedisError, OSError) as error:
-        said = " ".join(str(error).split())
-        raise ServerUnavailableError("no-redis-answer", f"Redis does not answer: {said}") from None
+        raise ServerUnavailableError("no-redis-answer", f"Redis does not answer: {one_line(error)}") from None
     return client
 
 
@@ -191,10 +188,4 @@ def _in_parts(keys: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _driver() -> Any:
-    try:
-        import redis
-    except ImportError as error:
-        raise ServerMissingError(
-            "no-redis-driver", f"redis is not installed ({error}).", "Install it: pip install 'isolane[redis]'."
-        ) from None
-    return redis
+    return import_driver("redis", slug="no-redis-driver", extra="redis")

@@ -52,7 +52,7 @@ def keep(home: Path, wanted: dict[str, Any], answer: int) -> None:
         partial = home / f"{STATE}.partial"
         partial.write_text(json.dumps(state), encoding="utf-8")
         partial.replace(home / STATE)
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, LookupError) as error:
         if server is not None:
             _stop(server, wanted["signal"])
         _clear(home)
@@ -125,7 +125,7 @@ def _leave_with(server: subprocess.Popen[bytes], home: Path, stopping: threading
     """End, so that the next user starts another one, when the server ends by itself."""
     server.wait()
     if not stopping.is_set():
-        (home / STATE).unlink(missing_ok=True)
+        _clear(home)
         os._exit(1)
 
 

@@ -13,6 +13,7 @@ Locks belong to the open file: they are given back when the process ends, howeve
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -32,6 +33,8 @@ from typing import IO, Any
 from isolane.model.errors import ServerUnavailableError
 from isolane.resources import server_keeper
 
+MOST_WORKERS = 1000
+"""That one server has."""
 _LONGEST_HOME = 70
 """So that a socket's path in it stays under the 103 bytes that every system takes."""
 _MEMORY = Path("/dev/shm")
@@ -82,6 +85,23 @@ def server_home(name: str, *, others_pass: bool = False) -> Path:
     home = root / name
     _make_own(home, 0o711 if others_pass else 0o700)
     return home
+
+
+@contextmanager
+def lease_place(kind: str, url: str, most: int = MOST_WORKERS) -> Iterator[int]:
+    """Lease a worker's place on a server: a number that no other worker of this user on this machine has there.
+
+    Raises :class:`ServerUnavailableError` where so many as ``most`` have one.
+    """
+    with lease_number(server_home("leases"), place_name(kind, url), range(most)) as number:
+        if number is None:
+            raise ServerUnavailableError(f"no-{kind}-place", f"{most} workers use this server already.")
+        yield number
+
+
+def place_name(kind: str, url: str) -> str:
+    """Return the name that leases of a server's have: one server's are not another's."""
+    return f"{kind}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from isolane.model.errors import UsageError
@@ -56,6 +57,7 @@ class TemplateDatabases:
     def __init__(self, new_directory: Callable[[], Path]) -> None:
         self._new_directory = new_directory
         self._made: dict[Build, Path] = {}
+        self._numbers = count(1)
         self._directory: Path | None = None
 
     def made_by(self, build: Build) -> Path:
@@ -68,7 +70,7 @@ class TemplateDatabases:
             return path
         if self._directory is None or not self._directory.exists():
             self._directory = self._new_directory()
-        path = self._directory / f"template-{len(self._made)}.sqlite3"
+        path = self._directory / f"template-{next(self._numbers)}.sqlite3"
         try:
             with closing(sqlite3.connect(path)) as connection:
                 if isinstance(build, str):

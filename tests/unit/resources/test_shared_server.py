@@ -8,27 +8,33 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from isolane.model.errors import ServerUnavailableError
 from isolane.resources import shared_server
-from isolane.resources.shared_server import Server, lease_number, server_home, use
+from isolane.resources.shared_server import Server, lease_number, lease_place, server_home, use
 
-PROGRAM = """
-import os, pathlib, signal, sys
+BEGIN = """
+import fcntl, os, pathlib, signal, sys
+alive = open(f"{sys.argv[1]}.{os.getpid()}", "w")
+fcntl.flock(alive, fcntl.LOCK_EX)
 with open(sys.argv[1], "a") as log:
     log.write(f"{os.getpid()}\\n")
-assert pathlib.Path("settings").read_text() == "text"
+"""
+"""What a server does first: it is alive as long as the file of its number is locked."""
+SERVE = """
 print("serving", flush=True)
 signal.pause()
 """
+PROGRAM = f"""{BEGIN}
+assert pathlib.Path("settings").read_text() == "text"
+{SERVE}"""
 
 
 @pytest.fixture
@@ -57,31 +63,32 @@ def started(home: Path) -> list[int]:
     return [int(line) for line in log.read_text(encoding="utf-8").split()] if log.exists() else []
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return not listed.stdout.startswith("Z")
-
-
-def soon(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if condition():
+def is_alive(home: Path, pid: int) -> bool:
+    with started_file(home, pid) as alive:
+        try:
+            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
-        time.sleep(0.01)
-    return False
+        return False
+
+
+def wait_for_end_of(home: Path, pid: int) -> None:
+    with started_file(home, pid) as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+
+
+def started_file(home: Path, pid: int) -> IO[bytes]:
+    return (home.parent / f"started.{pid}").open("rb")
+
+
+def wait_for_end_of_keeper(home: Path) -> None:
+    with (home / "keeper").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def is_stopped(home: Path) -> bool:
-    """Whether the keeper has ended: its lock is free, and nothing of the server's is left."""
-    with (home / "keeper").open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+    """Whether, when the keeper has ended, nothing of the server's is left."""
+    wait_for_end_of_keeper(home)
     return not (home / "data").exists() and not (home / "server.json").exists()
 
 
@@ -91,14 +98,14 @@ def test_all_share_one_and_the_last_one_stops_it(home: Path, served: Server) -> 
             for stack in (outer, inner, inner):
                 assert stack.enter_context(use(home, served)) == "here"
         (pid,) = started(home)
-        assert is_alive(pid)
+        assert is_alive(home, pid)
         with use(home, served):
             assert started(home) == [pid]
-    assert soon(lambda: is_stopped(home))
-    assert not is_alive(pid)
+    assert is_stopped(home)
+    assert not is_alive(home, pid)
     with use(home, served):
         assert len(started(home)) == 2
-    assert soon(lambda: is_stopped(home))
+    assert is_stopped(home)
 
 
 def test_who_come_at_once_start_one(home: Path, served: Server) -> None:
@@ -108,29 +115,30 @@ def test_who_come_at_once_start_one(home: Path, served: Server) -> None:
             threads.submit(context.__enter__)
         threads.shutdown()
         assert len(started(home)) == 1
-    assert soon(lambda: is_stopped(home))
+    assert is_stopped(home)
 
 
 def test_a_server_that_dies_is_replaced_for_who_comes_next(home: Path, served: Server) -> None:
     with use(home, served):
         os.kill(started(home)[0], signal.SIGKILL)
-        assert soon(lambda: not (home / "server.json").exists())
+        assert is_stopped(home)
         with use(home, served):
             assert len(started(home)) == 2
-            assert is_alive(started(home)[1])
-    assert soon(lambda: is_stopped(home))
-    assert not is_alive(started(home)[1])
+            assert is_alive(home, started(home)[1])
+    assert is_stopped(home)
+    assert not is_alive(home, started(home)[1])
 
 
 def test_the_server_of_a_keeper_that_was_killed_is_ended_and_replaced(home: Path, served: Server) -> None:
     with use(home, served):
         os.kill(json.loads((home / "server.json").read_text(encoding="utf-8"))["keeper"], signal.SIGKILL)
+        wait_for_end_of_keeper(home)
         orphan = started(home)[0]
-        assert is_alive(orphan)
+        assert is_alive(home, orphan)
         with use(home, served):
-            assert soon(lambda: not is_alive(orphan))
+            wait_for_end_of(home, orphan)
             assert len(started(home)) == 2
-    assert soon(lambda: is_stopped(home))
+    assert is_stopped(home)
 
 
 STARTER = """
@@ -140,30 +148,26 @@ from pathlib import Path
 with use(Path(sys.argv[1]), Server(name="sample", serve=sys.argv[2:], ready="serving", address="here")):
     pass
 """
-SLOW = """
-import os, pathlib, signal, sys
-with open(sys.argv[1], "a") as log:
-    log.write(f"{os.getpid()}\\n")
-with open(sys.argv[2]) as gate:
-    gate.read()
-print("serving", flush=True)
-signal.pause()
-"""
+SLOW = f"""{BEGIN}
+for gate in sys.argv[2:4]:
+    open(gate).read()
+{SERVE}"""
 
 
 def test_who_is_killed_while_the_server_starts_does_not_keep_others_from_it(home: Path, served: Server) -> None:
-    gate = home.parent / "gate"
-    os.mkfifo(gate)
-    words = [sys.executable, "-S", "-c", SLOW, str(home.parent / "started"), str(gate), str(home)]
+    begun, gate = home.parent / "begun", home.parent / "gate"
+    for fifo in (begun, gate):
+        os.mkfifo(fifo)
+    words = [sys.executable, "-S", "-c", SLOW, str(home.parent / "started"), str(begun), str(gate), str(home)]
     with subprocess.Popen([sys.executable, "-c", STARTER, str(home), *words]) as starter:
-        assert soon(lambda: len(started(home)) == 1)
+        begun.write_text("Now somebody reads.", encoding="utf-8")
         starter.kill()
     with ThreadPoolExecutor(1) as threads, ExitStack() as stack:
         found = threads.submit(stack.enter_context, use(home, replace(served, serve=words)))
         gate.write_text("open", encoding="utf-8")
         assert found.result(30) == "here"
         assert len(started(home)) == 1
-    assert soon(lambda: is_stopped(home))
+    assert is_stopped(home)
 
 
 def test_a_process_of_that_number_that_is_another_one_is_left_alone(home: Path, served: Server) -> None:
@@ -173,7 +177,7 @@ def test_a_process_of_that_number_that_is_another_one_is_left_alone(home: Path, 
             assert address == "here"
             assert other.poll() is None
         other.communicate(b"\n")
-    assert soon(lambda: is_stopped(home))
+    assert is_stopped(home)
 
 
 @pytest.mark.parametrize(
@@ -191,10 +195,10 @@ def test_a_server_that_does_not_start_is_one_line_and_leaves_nothing(
         pass
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert soon(lambda: is_stopped(home))
+    assert is_stopped(home)
     with use(home, served):
         assert len(started(home)) == 1
-    assert soon(lambda: is_stopped(home))
+    assert is_stopped(home)
 
 
 def test_a_preparation_that_fails_is_told(home: Path, served: Server) -> None:
@@ -212,6 +216,18 @@ def test_a_number_is_leased_to_one_at_a_time(tmp_path: Path) -> None:
                 assert other == 0
         with lease_number(tmp_path, "a/b", range(2)) as again:
             assert again == 1
+
+
+def test_a_server_that_has_enough_workers_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_server, "_place", lambda others_pass: tmp_path)
+    with (
+        lease_place("sample", "here", most=1) as place,
+        lease_place("sample", "there", most=1) as elsewhere,
+        pytest.raises(ServerUnavailableError, match=r"1 workers use this server already.*no-sample-place"),
+        lease_place("sample", "here", most=1),
+    ):
+        pass
+    assert (place, elsewhere) == (0, 0)
 
 
 def test_a_folder_of_somebody_elses_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

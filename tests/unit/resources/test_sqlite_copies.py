@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -115,3 +116,11 @@ def test_a_template_that_somebody_has_removed_is_made_again(tmp_path: Path, temp
         (tmp_path / "templates").rmdir()
 
         assert numbers(copies(SCRIPT)) == [1]
+
+
+def test_templates_that_are_made_again_are_not_each_others(tmp_path: Path, templates: TemplateDatabases) -> None:
+    scripts = [SCRIPT.replace("(1)", f"({number})") for number in range(2)]
+    with DatabaseCopies(tmp_path, templates) as copies:
+        for _ in range(2):
+            assert [numbers(copies(script)) for script in scripts] == [[0], [1]]
+            shutil.rmtree(tmp_path / "templates")
