@@ -193,11 +193,7 @@ def _hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pr
         stall_seconds=options.stall_timeout,
     )
     found = hunt_suite(request, progress)
-    progress.close()
-    if options.json:
-        _print_json(hunt_as_data(found))
-    else:
-        _print_lines(hunt_lines(found, shutil.get_terminal_size().columns))
+    _print_result(options, progress, hunt_as_data(found), hunt_lines(found, shutil.get_terminal_size().columns))
     return ExitCode.FAILED if found.findings else ExitCode.OK
 
 

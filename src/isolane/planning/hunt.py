@@ -263,8 +263,6 @@ def _is_well(finding: Finding, answer: Answer) -> bool:
 
 
 def _with_line(one: Explained, traced: Iterable[Explained]) -> Explained:
-    change = one.leak.change
-    for other in traced:
-        if other.leak.owner == one.leak.owner and other.leak.change.place == change.place and other.blame:
-            return replace(one, blame=other.blame)
-    return one
+    """Return it with the line that was seen to write at that place: a fixture's is written in some test's time."""
+    place = one.leak.change.place
+    return replace(one, blame=next((other.blame for other in traced if other.leak.change.place == place), None))

@@ -38,33 +38,48 @@ def survey(tests: Sequence[str], seeds: Sequence[int], wanted: Sequence[str] = (
     wanted: only these are of interest; each of them is alone in any case.
     """
     own = list(tests)
-    answers = list((yield Batch([Probe(tuple(own), looks=True), Probe(tuple(reversed(own)))])))
     orders = [own, own[::-1]]
+    answers = list((yield Batch([Probe(tuple(own), looks=True), Probe(tuple(reversed(own)))])))
     dirty = dirty_tests(answers[0])
-    more = [[own[place] for place in shuffled(own, seed)] for seed in seeds]
-    if dirty:
-        # What they leave is there for all others then, unless somebody cleans up.
-        rest = [one for one in own if one not in set(dirty)]
-        more = [[*dirty, *rest], [*reversed(dirty), *reversed(rest)], *more]
-    answers += yield Batch([Probe(tuple(order)) for order in more])
-    orders += more
-    asked = wanted or _odd(own, [one for one in answers if one is not None])
-    alone = yield Batch([Probe((test,)) for test in asked])
-    suspects, broken = [], {}
-    for test, answer in zip(asked, alone, strict=True):
-        if answer is None:
-            continue
+    alone: dict[str, Outcome] = {}
+    if wanted:
+        alone = yield from _alone(wanted)
+    if not wanted or len(_suspects(orders, answers, alone)) < len(wanted):
+        more = [[own[place] for place in shuffled(own, seed)] for seed in seeds]
+        if dirty:
+            # What they leave is there for all others then, unless somebody cleans up.
+            rest = [one for one in own if one not in set(dirty)]
+            more = [[*dirty, *rest], [*reversed(dirty), *reversed(rest)], *more]
+        answers += yield Batch([Probe(tuple(order)) for order in more])
+        orders += more
+    if not wanted:
+        alone = yield from _alone(_odd(own, [one for one in answers if one is not None]))
+    suspects = _suspects(orders, answers, alone)
+    suspected = {one.test for one in suspects}
+    broken = {test: outcome for test, outcome in alone.items() if outcome.is_bad and test not in suspected}
+    first = answers[0]
+    return Survey(suspects, broken, dirty, len(orders), first.seconds if first else 0.0)
+
+
+def _alone(tests: Sequence[str]) -> Search[dict[str, Outcome]]:
+    answers = yield Batch([Probe((test,)) for test in tests])
+    return {test: answer.last for test, answer in zip(tests, answers, strict=True) if answer is not None}
+
+
+def _suspects(
+    orders: Sequence[Sequence[str]], answers: Sequence[Answer | None], alone: Mapping[str, Outcome]
+) -> list[Suspect]:
+    """Return the tests that ended otherwise than alone, each with the least that had run before it when it did."""
+    found = []
+    for test, outcome in alone.items():
         befores = [
             order[: order.index(test)]
             for order, ran in zip(orders, answers, strict=True)
-            if ran is not None and test in ran.outcomes and not same_outcome(ran.outcomes[test], answer.last)
+            if ran is not None and test in ran.outcomes and not same_outcome(ran.outcomes[test], outcome)
         ]
         if befores:
-            suspects.append(Suspect(test, answer.last, min(befores, key=len)))
-        elif answer.last.is_bad:
-            broken[test] = answer.last
-    first = answers[0]
-    return Survey(suspects, broken, dirty, len(orders), first.seconds if first else 0.0)
+            found.append(Suspect(test, outcome, min(befores, key=len)))
+    return found
 
 
 def dirty_tests(answer: Answer | None) -> list[str]:

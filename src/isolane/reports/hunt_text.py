@@ -90,7 +90,7 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
         yield f"     and {len(group) - _MOST_SHOWN} more (--json has them all)"
     if first.others:
         named = [one for one in first.others if len(one) == 1]
-        yield f"   {_many(len(first.others), 'other')} that do the same:"
+        yield f"   {'another one does' if len(first.others) == 1 else f'{len(first.others)} others do'} the same:"
         yield from (f"     {', '.join(one)}" for one in (named or first.others)[:_MOST_SHOWN])
     if first.cleaner:
         yield f"   well again after: {first.cleaner}"

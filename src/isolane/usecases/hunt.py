@@ -12,6 +12,7 @@ from typing import Any
 
 from isolane.coordination.processors import available_processors
 from isolane.engines.scratch import scratch_copy
+from isolane.model.errors import IsolaneError, UsageError
 from isolane.model.hunt import Finding, HuntOrders, HuntResult
 from isolane.model.plan import FINDINGS_NAME, RunPlan
 from isolane.planning.hash_seed import held_environment
@@ -20,6 +21,7 @@ from isolane.usecases.execution import Execution, Observer, execute, require_tes
 from isolane.usecases.prove import parse_seeds
 from isolane.usecases.workshop import open_workshop
 
+_IN_PLACE = "The project is too large to be copied: probes ran in it."
 SEEDS = (1, 2)
 """Of the shuffled orders that are run besides the suite's own, the reversed and those with dirty tests first."""
 
@@ -62,15 +64,30 @@ def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
         observer.run_started("hunting", plan)
         execution = execute(workshop, plan, observer)
         observer.run_finished("hunting", execution.record, "")
-    return _result(execution, time.monotonic() - started)
+    return replace(_result(execution, request, time.monotonic() - started), notes=() if scratch else (_IN_PLACE,))
 
 
-def _result(execution: Execution, seconds: float) -> HuntResult:
+def _result(execution: Execution, request: HuntRequest, seconds: float) -> HuntResult:
     lines = list(_lines(execution))
     if not lines:
         require_tests(execution)
+    for line in lines:
+        if "unknown" in line:
+            raise UsageError(
+                "unknown-test",
+                f"pytest finds no test {', '.join(line['unknown'])} in {request.project.resolve()}.",
+                "Name it as pytest does: pytest --collect-only -q lists them.",
+            )
+        if "obstacle" in line:
+            raise IsolaneError(
+                "cannot-fork",
+                f"Probes are forked, and that is not safe here: {line['obstacle']}.",
+                "isolane prove finds tests that end otherwise without it.",
+            )
+    if not lines or "ran" not in lines[-1]:
+        raise IsolaneError("broke-off", "the hunt did not come to its end.", f"See {execution.directory}.")
     surveyed: dict[str, Any] = next((line["survey"] for line in lines if "survey" in line), {})
-    last = lines[-1] if lines else {}
+    last = lines[-1]
     return HuntResult(
         [Finding.from_data(line["finding"]) for line in lines if "finding" in line],
         tests=next((line["tests"] for line in lines if "tests" in line), 0),

@@ -1,4 +1,4 @@
-"""Under which conditions a probe's tests run: a plugin of the session from which probes are forked."""
+"""Under which conditions a probe's tests run: a plugin in its process."""
 
 from __future__ import annotations
 
@@ -87,7 +87,12 @@ class Conditions:
             setattr(report, BLAME_ATTRIBUTE, self._blamed)
             self._blamed = []
 
-    def own_places(self) -> None:
+    def enter(self) -> None:
+        """Take part in the process that has just been forked: what listened before is silent in it."""
+        self._config.pluginmanager.register(self, "isolane-probe-conditions")
+        self._own_places()
+
+    def _own_places(self) -> None:
         """Keep what the tests write to the temporary directory and to the home out of the user's, and of each other's.
 
         They are gone with the batch.

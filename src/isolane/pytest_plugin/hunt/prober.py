@@ -84,7 +84,6 @@ class Prober:
         self._quickly = only_pytest_serializes(self._config)
         self._places = Path(tempfile.mkdtemp(prefix="isolane-hunt-"))
         self._conditions = Conditions(self._config, self._places)
-        self._config.pluginmanager.register(self._conditions, "isolane-probe-conditions")
         self._batch = Batch(())
         self._open: dict[int, _Open] = {}
         self._unit: dict[str, int] = {}
@@ -162,7 +161,7 @@ class Prober:
                 isolation="unit",
                 watch=self._watch,
                 is_named=False,
-                prepare=self._conditions.own_places,
+                prepare=self._conditions.enter,
             ),
             lane,
         )
