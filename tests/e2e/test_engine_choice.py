@@ -27,7 +27,7 @@ ONLY_IN_WORKERS = {
             assert "PYTEST_XDIST_WORKER" not in os.environ
     """,
 }
-FAST = ("-n", "2", "--seeds", "1")
+FAST = ("-n", "2", "--seeds", "1", "--no-hunt")
 
 
 def engines(ended) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from isolane.model.outcome import Category
 
-FAST = ("--workers", "2", "--seeds", "1")
+FAST = ("--workers", "2", "--seeds", "1", "--no-hunt")
 PLAIN = {"test_plain.py": "def test_plain(): pass\n"}
 
 

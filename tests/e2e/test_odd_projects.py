@@ -9,7 +9,7 @@ import pytest
 
 import isolane
 
-FAST = ("-n", "2", "--seeds", "1")
+FAST = ("-n", "2", "--seeds", "1", "--no-hunt")
 SUITE = {"test_a.py": "def test_a(): pass\n", "test_b.py": "def test_b(): pass\n"}
 
 

@@ -28,7 +28,7 @@ ALONE = {
     "test_a_setter.py": "import state\ndef test_set(): state.value.append(1)\n",
     "test_b_brittle.py": "import state\ndef test_brittle(): assert state.value\n",
 }
-FAST = ("--workers", "2", "--seeds", "1")
+FAST = ("--workers", "2", "--seeds", "1", "--no-hunt")
 
 
 def prove(project, *arguments, **env):
@@ -305,6 +305,16 @@ def test_a_hash_seed_of_ones_own_is_kept(project):
     ended, proof = prove(project.write(CLEAN), PYTHONHASHSEED="7")
     assert (ended.code, proof["hash_seed"]) == (0, 7)
     assert " && PYTHONHASHSEED=7 " in proof["baseline_command"]
+
+
+def test_the_cause_of_a_difference_is_named_with_its_state_and_line(project):
+    ended = project.write(SETS).isolane("prove", "--workers", "2", "--seeds", "1", "--json")
+    assert ended.data["causes"], ended.text
+    for cause in ended.data["causes"]:
+        (carrier,) = cause["carriers"]
+        assert (cause["sort"], cause["needed"]) == ("brittle", ["test_a_setter.py::test_set"])
+        assert (carrier["kind"], carrier["name"], cause["tried"]) == ("module_globals", "state.value", True)
+        assert (carrier["line"]["file"], carrier["line"]["line"]) == ("test_a_setter.py", 2)
 
 
 def test_random_hash_seeds_are_kept_and_told(project):

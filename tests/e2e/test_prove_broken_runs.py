@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-FAST = ("--workers", "2", "--seeds", "1")
+FAST = ("--workers", "2", "--seeds", "1", "--no-hunt")
 TESTS = {
     "test_a.py": "def test_a1(): pass\ndef test_a2(): pass\n",
     "test_b.py": "def test_b1(): pass\ndef test_b2(): pass\n",

@@ -75,6 +75,7 @@ def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: P
         reports=options.reports,
         stall_seconds=options.stall_timeout,
         engine=options.engine,
+        hunts=options.hunt,
     )
     proof = prove(request, progress)
     where = write_reports(proof, request)

@@ -97,11 +97,12 @@ class Explanation:
             "traced_outcome": self.traced_outcome,
             "harmless": self.harmless,
             "run": self.run,
-            "leaks": [_leak_as_data(one) for one in self.explained],
+            "leaks": [explained_as_data(one) for one in self.explained],
         }
 
 
-def _leak_as_data(one: Explained) -> dict[str, Any]:
+def explained_as_data(one: Explained) -> dict[str, Any]:
+    """Return one leak with its line, in types that JSON has."""
     change, blame = one.leak.change, one.blame
     line = line_of(blame.since) if blame else None
     last = line_of(blame.last) if blame else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from isolane.model.hunt import Finding
 from isolane.model.outcome import Outcome
 
 SCHEMA = 1
@@ -144,3 +145,5 @@ class Proof:
     reports: str = ""
     """Where the project's configuration wants reports."""
     notes: tuple[str, ...] = ()
+    causes: tuple[Finding, ...] = ()
+    """Why tests end otherwise, as far as that was looked for and found."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from textwrap import wrap
 from typing import Any
 
-from isolane.model.explanation import Explained, line_of
+from isolane.model.explanation import Explained, explained_as_data, line_of
 from isolane.model.hunt import Finding, HuntResult, Sort
 from isolane.model.state import Plain
 
@@ -41,7 +42,6 @@ _ELSE = "put it back in the teardown of a fixture"
 
 def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
     """Yield the whole result, in lines of at most ``width`` where names allow."""
-    groups = _groups(found.findings)
     bad = [one for one in found.findings if one.sort is not Sort.BROKEN]
     if not found.findings:
         yield from wrap(
@@ -51,27 +51,34 @@ def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
     elif bad:
         end = "ends" if len(bad) == 1 else "end"
         yield f"{_many(len(bad), 'test')} of {found.tests} {end} otherwise in another order."
-    for number, group in enumerate(groups, 1):
-        yield ""
-        yield from _group_lines(number, group, width)
+    yield from cause_lines(found.findings, width)
     yield ""
     yield from _cost_lines(found, width)
 
 
+def cause_lines(findings: Sequence[Finding], width: int = 80) -> Iterator[str]:
+    """Yield the findings, those of one cause together, each behind an empty line."""
+    for number, group in enumerate(_groups(findings), 1):
+        yield ""
+        yield from _group_lines(number, group, width)
+
+
 def _groups(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Put those together that have one cause."""
+    """Put those together that have one cause: the same state, whoever leaves it, where putting it back has helped."""
     groups: dict[object, list[Finding]] = {}
     for one in findings:
-        kinds = tuple(sorted({carrier.leak.change.place for carrier in one.carriers}))
-        key = (one.sort, one.needed, kinds) if one.needed else (one.sort,)
-        groups.setdefault(key, []).append(one)
+        places = frozenset(carrier.leak.change.place for carrier in one.carriers)
+        cause = places if one.tried and len(one.needed) == 1 else one.needed
+        groups.setdefault((one.sort, cause), []).append(one)
     return sorted(groups.values(), key=lambda group: (list(Sort).index(group[0].sort), -len(group)))
 
 
 def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]:
     first = group[0]
+    needed = list(dict.fromkeys(chain.from_iterable(one.needed for one in group)))
+    together = ", all needed together" if len(first.needed) > 1 else ""
     heads = {
-        Sort.VICTIM: f"{number}. polluter{'s, all needed together' if len(first.needed) > 1 else ''}:",
+        Sort.VICTIM: f"{number}. polluter{'s' if len(needed) > 1 else ''}{together}:",
         Sort.BRITTLE: f"{number}. only well after{' all of' if len(first.needed) > 1 else ''}:",
         Sort.BROKEN: f"{number}. broken, whatever runs before:",
         Sort.FLAKY: f"{number}. flaky, in the same order:",
@@ -79,7 +86,7 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
     }
     yield heads[first.sort]
     if first.needed:
-        yield from (f"     {one}" for one in first.needed)
+        yield from _cut(needed)
         yield from _mend_lines(first, width)
         ends = "victim" if first.sort is Sort.VICTIM else "brittle test"
         yield f"   {_many(len(group), ends)}:"
@@ -88,16 +95,22 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
         yield from wrap(_how(one), width, initial_indent="       ", subsequent_indent="       ", **_WHOLE)
     if len(group) > _MOST_SHOWN:
         yield f"     and {len(group) - _MOST_SHOWN} more (--json has them all)"
-    if first.others:
-        named = [one for one in first.others if len(one) == 1]
-        yield f"   {'another one does' if len(first.others) == 1 else f'{len(first.others)} others do'} the same:"
-        yield from (f"     {', '.join(one)}" for one in (named or first.others)[:_MOST_SHOWN])
+    others = list(dict.fromkeys(", ".join(part) for one in group for part in one.others if set(part) - set(needed)))
+    if others:
+        yield f"   {'another one does' if len(others) == 1 else f'{len(others)} others do'} the same:"
+        yield from _cut(others)
     if first.cleaner:
         yield f"   well again after: {first.cleaner}"
     if first.command:
         said = {True: "ran once, and shows it", False: "ran once, and did not show it", None: "not run"}[first.shown]
         yield f"   see it ({said}):"
         yield f"     {first.command}"
+
+
+def _cut(names: Sequence[str]) -> Iterator[str]:
+    yield from (f"     {name}" for name in names[:_MOST_SHOWN])
+    if len(names) > _MOST_SHOWN:
+        yield f"     and {len(names) - _MOST_SHOWN} more"
 
 
 def _how(one: Finding) -> str:
@@ -115,12 +128,17 @@ def _mend_lines(one: Finding, width: int) -> Iterator[str]:
         text = "What carries it was not seen: it is in nothing that isolane looks at (a database, a file elsewhere)."
         yield from wrap(text, width, initial_indent="   ", subsequent_indent="   ", **_WHOLE)
         return
-    tried = "put back, all is well" if one.tried else "seen; putting it back did not help, or cannot be done"
+    tried = "seen; putting it back did not help, or cannot be done"
+    if one.tried:
+        tried = "put back, all is well" if one.sort is Sort.VICTIM else "put back, it is as alone"
     yield f"   left behind ({tried}):"
     for carrier in one.carriers[:_MOST_SHOWN]:
         yield from _carrier_lines(carrier, one.needed)
     if len(one.carriers) > _MOST_SHOWN:
         yield f"     and {len(one.carriers) - _MOST_SHOWN} more"
+    if one.sort is not Sort.VICTIM:
+        yield "   mend: a fixture that makes it what it has to be"
+        return
     kinds = dict.fromkeys(carrier.leak.change.kind for carrier in one.carriers)
     for kind in list(kinds)[:_MOST_SHOWN]:
         text = f"mend {kind}: {_MEND.get(kind, _ELSE)}"
@@ -151,7 +169,12 @@ def _cost_lines(found: HuntResult, width: int) -> Iterator[str]:
 def hunt_as_data(found: HuntResult) -> dict[str, Any]:
     """Return the result in types that JSON has."""
     data = asdict(found)
-    return {**data, "findings": [one.as_data() for one in found.findings]}
+    return {**data, "findings": [finding_as_data(one) for one in found.findings]}
+
+
+def finding_as_data(one: Finding) -> dict[str, Any]:
+    """Return a finding in types that JSON has."""
+    return {**one.as_data(), "carriers": [explained_as_data(carrier) for carrier in one.carriers]}
 
 
 def _value(value: Plain) -> str:

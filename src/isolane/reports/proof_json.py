@@ -7,6 +7,7 @@ from typing import Any
 
 from isolane.model.outcome import Outcome
 from isolane.model.proof import SCHEMA, Difference, PhaseResult, Proof
+from isolane.reports.hunt_text import finding_as_data
 
 
 def proof_as_data(proof: Proof) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def proof_as_data(proof: Proof) -> dict[str, Any]:
         "phases": [_phase(one) for one in proof.phases],
         "checks": [_phase(one) for one in proof.checks],
         "differences": [_difference(one) for one in proof.differences],
+        "causes": [finding_as_data(one) for one in proof.causes],
         "flaky": [
             {"node_id": one.node_id, "outcomes": [_outcome(outcome) for outcome in one.outcomes]} for one in proof.flaky
         ],

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 from isolane.model.proof import Difference, Failure, Proof
 from isolane.reports.figures import cell, code_cell, seconds_text
+from isolane.reports.hunt_text import cause_lines
 from isolane.reports.proof_text import grouped, heading, outcome_here, phase_rows, shown
 
 
@@ -33,6 +34,13 @@ def _lines(proof: Proof) -> Iterator[str]:
         yield ""
         yield f"Note: {note}."
     yield from _failures(proof)
+    if proof.causes:
+        yield ""
+        yield "## Causes"
+        yield ""
+        yield "```text"
+        yield from list(cause_lines(proof.causes, 120))[1:]
+        yield "```"
     for command, differences in grouped(proof.differences):
         yield ""
         yield f"## {heading(differences)}"

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from isolane.model.proof import PYTEST_ITSELF, Difference, PhaseKind, PhaseResult, Proof
 from isolane.reports.figures import seconds_text
+from isolane.reports.hunt_text import cause_lines
 
 _SHOWN_TESTS = 10
 
@@ -26,6 +27,10 @@ def proof_lines(proof: Proof, width: int = 80) -> Iterator[str]:
         yield ""
         yield "Differ between two serial runs of the same order:"
         yield from _cut([(one.node_id, f"{one.outcomes[0]}, then {one.outcomes[1]}") for one in proof.flaky], width)
+    if proof.causes:
+        yield ""
+        yield "Causes:"
+        yield from list(cause_lines(proof.causes, width))[1:]
     listed: set[str] = set()
     for command, differences in grouped(proof.differences):
         yield ""

@@ -18,7 +18,7 @@ from isolane.model.plan import FINDINGS_NAME, RunPlan
 from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import parse_worker_count
 from isolane.usecases.execution import Execution, Observer, execute, require_tests
-from isolane.usecases.prove import parse_seeds
+from isolane.usecases.seeds import parse_seeds
 from isolane.usecases.workshop import open_workshop
 
 _IN_PLACE = "The project is too large to be copied: probes ran in it."

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from isolane.history.runs import write_whole
-from isolane.model.errors import ExitCode, UsageError
+from isolane.model.errors import ExitCode
 from isolane.model.identity import module_of
 from isolane.model.outcome import MISSING, PASSED, Outcome
 from isolane.model.plan import ISOLATION_VARIABLE, RunPlan
@@ -34,6 +33,7 @@ from isolane.planning.workers import DEFAULT_DIST
 from isolane.reports.proof_json import proof_as_data
 from isolane.reports.proof_md import proof_page
 from isolane.statistics.flake_rate import smallest_rate_seen
+from isolane.usecases.causes import with_causes
 from isolane.usecases.check import Checker
 from isolane.usecases.execution import (
     Execution,
@@ -43,20 +43,24 @@ from isolane.usecases.execution import (
     require_tests,
     result_of,
 )
+from isolane.usecases.hunt import HuntRequest
+from isolane.usecases.seeds import draw_seeds, parse_seeds
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.timings import write_timings
 from isolane.usecases.worker_counts import chosen_workers, parse_workers
 from isolane.usecases.workshop import Workshop, open_workshop
 
 _SHUFFLES = 3
-_SEED_LIMIT = 2**32
 _COMPILED = "the very first run had other tests than the next: Python had just compiled them; it is not counted"
 _NOT_HELD = f"{HASH_SEED}=random: each run had a hash seed of its own, which no command shows again"
 
 
 @dataclass(frozen=True)
 class ProveRequest:
-    """What was asked. workers, seeds, dist, engine: None takes the project's ini options, else the defaults."""
+    """What was asked. workers, seeds, dist, engine: None takes the project's ini options, else the defaults.
+
+    hunts: whether the causes of differences are looked for.
+    """
 
     project: Path
     python: str | None = None
@@ -67,6 +71,7 @@ class ProveRequest:
     reports: Path | None = None
     stall_seconds: float | None = None
     engine: str | None = None
+    hunts: bool = True
 
 
 @dataclass
@@ -99,7 +104,11 @@ def prove(request: ProveRequest, observer: Observer) -> Proof:
     if request.seeds:
         parse_seeds(request.seeds)
     with open_workshop(request.project, request.python) as workshop:
-        return _Prover(workshop, request, observer).prove()
+        proof = _Prover(workshop, request, observer).prove()
+    if not request.hunts:
+        return proof
+    hunt = HuntRequest((), request.project, request.python, request.arguments, stall_seconds=request.stall_seconds)
+    return with_causes(proof, hunt, observer)
 
 
 def write_reports(proof: Proof, request: ProveRequest) -> str:
@@ -302,17 +311,3 @@ def _relative(path: Path, directory: Path) -> str:
         return path.resolve().relative_to(directory.resolve()).as_posix()
     except ValueError:
         return str(path)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Return the whole numbers of a list like ``1,2,3``; raises :class:`UsageError` for anything else."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise UsageError("bad-seeds", f"--seeds={text!r} is not a list of whole numbers.", "Write them like 1,2,3.")
-    return [int(part) for part in parts]
-
-
-def draw_seeds(count: int) -> list[int]:
-    """Return that many seeds nobody chose."""
-    generator = random.SystemRandom()
-    return [generator.randrange(_SEED_LIMIT) for _ in range(count)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from isolane.model.explanation import Blame, Explained, Frame
+from isolane.model.hunt import Finding, Sort
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.proof import (
     PYTEST_ITSELF,
@@ -18,6 +20,7 @@ from isolane.model.proof import (
     Proof,
     Verdict,
 )
+from isolane.model.state import Change, Leak
 from isolane.reports.proof_md import proof_page
 from isolane.reports.proof_text import proof_lines
 
@@ -84,6 +87,8 @@ def difference(node_id: str, phase: Phase, found: Outcome, **changed: Any) -> Di
     return Difference(node_id, phase, changed.pop("expected", PASSED), found, **changed)
 
 
+_SETS_THE_ZONE = Frame("tests/test_integration.py", 7, "test_zone", True, 'os.environ["TZ"] = "Asia/Kolkata"')
+
 NONE = proof()
 
 ONE = proof(
@@ -107,6 +112,25 @@ ONE = proof(
         ),
     ),
     checks=(ran(SHUFFLED, 22.5, failed=2, differences=1),),
+    causes=(
+        Finding(
+            "tests/test_learning.py::test_mean[a: b]",
+            Sort.VICTIM,
+            alone=PASSED,
+            after=Outcome(Category.FAILED, "AssertionError"),
+            needed=("tests/test_integration.py::test_zone",),
+            carriers=(
+                Explained(
+                    Leak("tests/test_integration.py::test_zone", Change("env", "TZ", None, "Asia/Kolkata")),
+                    at_import=False,
+                    blame=Blame((_SETS_THE_ZONE,), (_SETS_THE_ZONE,)),
+                ),
+            ),
+            tried=True,
+            probes=17,
+            seconds=0.25,
+        ),
+    ),
 )
 
 _LONG = "tests/test_integration.py::TestTheWholeWayFromTheRequestToTheDatabase::test_a_prediction[line-1: stop-2]"

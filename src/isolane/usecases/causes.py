@@ -1,0 +1,57 @@
+"""Why tests of a proof end otherwise: each difference that an order makes is hunted down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from isolane.model.errors import IsolaneError
+from isolane.model.hunt import HuntResult, Sort
+from isolane.model.proof import PYTEST_ITSELF, Nature, PhaseKind, Proof
+from isolane.usecases.execution import Observer
+from isolane.usecases.hunt import HuntRequest, hunt_suite
+
+MOST_HUNTED = 50
+"""Tests whose cause is looked for; most suites have few causes and many tests that suffer from them."""
+
+
+def with_causes(proof: Proof, request: HuntRequest, observer: Observer) -> Proof:
+    """Return the proof with the causes of its differences, as far as a hunt finds them; a note where there is none.
+
+    What only workers side by side show, and what was not shown again, no order explains.
+    """
+    tests = list(
+        dict.fromkeys(
+            one.node_id
+            for one in proof.differences
+            if one.node_id != PYTEST_ITSELF and one.nature in (Nature.ALONE, Nature.ORDER)
+        )
+    )
+    if not tests:
+        return proof
+    try:
+        found = hunt_suite(replace(request, tests=tuple(tests[:MOST_HUNTED])), observer)
+    except IsolaneError as error:
+        why = f"the causes of the differences were not looked for: {error.what.rstrip('.')}"
+        return replace(proof, notes=(*proof.notes, why))
+    notes = [note.rstrip(".") for note in found.notes]
+    notes += [f"causes were looked for of {MOST_HUNTED} of {len(tests)} tests"] if len(tests) > MOST_HUNTED else []
+    notes += _imports(proof, found)
+    causes = tuple(one for one in found.findings if one.sort in (Sort.VICTIM, Sort.BRITTLE, Sort.FLAKY))
+    return replace(proof, causes=causes, notes=(*proof.notes, *notes))
+
+
+def _imports(proof: Proof, found: HuntResult) -> list[str]:
+    """Return a note on tests that end otherwise in an interpreter of their own, and in no fork of a collected suite."""
+    caused = {one.test for one in found.findings if one.needed}
+    alone = [
+        one.node_id
+        for one in proof.differences
+        if one.phase.kind is PhaseKind.MODULE and one.node_id not in caused and one.shown_again
+    ]
+    if not alone:
+        return []
+    count = "1 test that differs" if len(alone) == 1 else f"{len(alone)} tests that differ"
+    return [
+        f"no order is the cause of {count} alone ({alone[0]}): what the whole suite imports may be; "
+        "isolane explain tells what imports leave"
+    ]
