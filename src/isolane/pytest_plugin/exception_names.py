@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 EXCEPTION_ATTRIBUTE = "isolane_exception"
+NAMES_PLUGIN = "isolane-exception-names"
 
 
 def exception_names(

@@ -94,6 +94,13 @@ OPTIONS = (
         choices=("on", "off"),
         switch=True,
     ),
+    Option(
+        "hunt",
+        "off",
+        "After a run with failures, look which tests the failed ones that pass alone fail after, and why: on, off",
+        choices=("on", "off"),
+        switch=True,
+    ),
     Option("reports", "reports", "Directory for reports, relative to rootdir"),
     Option("keep-runs", "200", "How many runs to keep under .isolane/runs", number=True),
     Option("workers", "2,auto", "Worker counts that isolane prove runs with"),

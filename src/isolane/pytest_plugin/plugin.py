@@ -117,6 +117,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.state.start import register_leaks
 
         register_leaks(config)
+    if workerinput is None and handover is None and value_of(config, "hunt") == "on":
+        from isolane.pytest_plugin.fork.adapters import ControllerState
+        from isolane.pytest_plugin.hunt.after_failures import register_hunt_after_failures
+
+        register_hunt_after_failures(config, ControllerState())
     if workerinput is not None and "locks" in workerinput.get("isolane", {}):
         from isolane.pytest_plugin.needs import ResourceLocks
 

@@ -11,7 +11,7 @@ import pytest
 
 from isolane.model.plan import Handover
 from isolane.pytest_plugin.engine import engine_of
-from isolane.pytest_plugin.exception_names import exception_names
+from isolane.pytest_plugin.exception_names import NAMES_PLUGIN, exception_names
 from isolane.pytest_plugin.options import settings
 from isolane.pytest_plugin.state.start import isolation_of
 
@@ -26,7 +26,7 @@ def register_recorder(
     in_one_process = not hasattr(config, "workerinput") and not engine_of(config).workers
     # A hunt's own process reports nothing; its probes do.
     reports_here = in_one_process and not (handover is not None and handover.probe[:1] == ("hunt",))
-    config.pluginmanager.register(exception_names(config, in_one_process=reports_here), "isolane-exception-names")
+    config.pluginmanager.register(exception_names(config, in_one_process=reports_here), NAMES_PLUGIN)
     if hasattr(config, "workerinput"):
         return
     from isolane.history.event_log import EventLogWriter

@@ -94,7 +94,7 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
         yield f"     {one.test}"
         yield from wrap(_how(one), width, initial_indent="       ", subsequent_indent="       ", **_WHOLE)
     if len(group) > _MOST_SHOWN:
-        yield f"     and {len(group) - _MOST_SHOWN} more (--json has them all)"
+        yield f"     and {len(group) - _MOST_SHOWN} more"
     others = list(dict.fromkeys(", ".join(part) for one in group for part in one.others if set(part) - set(needed)))
     if others:
         yield f"   {'another one does' if len(others) == 1 else f'{len(others)} others do'} the same:"

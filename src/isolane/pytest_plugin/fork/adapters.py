@@ -50,9 +50,9 @@ class ControllerState:
         self._measurement: Measurement | None = None
         self._ended_well = 0
 
-    def before_fork(self, config: pytest.Config) -> None:
-        """Note whether somebody has seeded ``random``, and who measures."""
-        self._measurement = measurement_of(config)
+    def before_fork(self, config: pytest.Config, *, measures: bool = True) -> None:
+        """Note whether somebody has seeded ``random``, and who measures, if that goes on."""
+        self._measurement = measurement_of(config) if measures else None
         now = random.getstate()
         # Python reseeds it in a forked child, which is right where nobody cares, and wrong where a conftest has
         # seeded it: under xdist each worker would have seeded it the same.
@@ -119,7 +119,7 @@ def leave_worker(session: pytest.Session, exitstatus: int, measurement: WorkerMe
     if measurement is not None:
         measurement.save()
     cov = config.pluginmanager.getplugin("_cov")
-    if getattr(cov, "cov_controller", None) is not None:
+    if getattr(cov, "cov_controller", None) is not None and hasattr(config, "workerinput"):
         output["cov_worker_node_id"] = config.workerinput["workerid"]
 
 

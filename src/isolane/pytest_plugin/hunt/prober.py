@@ -91,7 +91,7 @@ class Prober:
         """How many have been run."""
         self.tests = 0
         """How many tests have been run in them."""
-        self._state.before_fork(self._config)
+        self._state.before_fork(self._config, measures=False)
         gc.collect()
         gc.freeze()
 
