@@ -45,7 +45,7 @@ def test_the_polluter_of_a_failed_test_is_named_and_a_broken_one_has_none(projec
 @pytest.mark.parametrize(
     ("files", "arguments", "said"),
     [
-        ({}, ("-k", "broken"), "isolane: 1 of the tests that failed were run alone, and fail there too"),
+        ({}, ("-k", "broken"), "isolane: 1 failed test was run alone, and fails there too"),
         (
             {"conftest.py": "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"},
             (),

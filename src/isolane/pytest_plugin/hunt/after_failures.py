@@ -133,9 +133,8 @@ class HuntAfterFailures:
             terminalreporter.write_line(f"isolane: failures were not hunted: {self._obstacle}; try isolane hunt")
         else:
             looked = min(len(self._failed), MOST_HUNTED)
-            terminalreporter.write_line(
-                f"isolane: {looked} of the tests that failed were run alone, and fail there too"
-            )
+            they = "failed test was run alone, and fails" if looked == 1 else "failed tests were run alone, and fail"
+            terminalreporter.write_line(f"isolane: {looked} {they} there too")
 
 
 def register_hunt_after_failures(config: pytest.Config, state: ControllerState) -> None:
