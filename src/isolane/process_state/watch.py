@@ -82,8 +82,8 @@ class StateWatch:
         self._look_seconds = self._last_look_ended - started
 
     def begin_in_fork(self) -> None:
-        """Do the same in a forked process: what came along need not be read again where nothing has changed."""
-        self._expected = self._states(self._quick + self._dear)
+        """Do the same in a forked process. What the dear kinds look at came along as it was, and is not read again."""
+        self._expected.update(self._states(self._quick))
         self._last_look_ended = self._clock.monotonic()
 
     # -- fixtures of wider scope
