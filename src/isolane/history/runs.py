@@ -12,7 +12,7 @@ from pathlib import Path
 
 from isolane.history.event_log import FILE_NAME, read_ends, read_events, try_to_write
 from isolane.model.errors import RecordError, UsageError
-from isolane.model.events import RunFinished, RunStarted
+from isolane.model.events import Event, RunFinished, RunStarted
 from isolane.model.record import RunRecord
 
 DIRECTORY = ".isolane"
@@ -27,9 +27,13 @@ class RunSummary:
     header: RunStarted
     end: RunFinished | None
 
+    def events(self) -> Iterator[Event]:
+        """Yield all that happened in it."""
+        return read_events(self.directory / FILE_NAME)
+
     def record(self) -> RunRecord:
         """Return the whole run."""
-        return RunRecord.of(read_events(self.directory / FILE_NAME))
+        return RunRecord.of(self.events())
 
 
 def runs_directory(root: Path) -> Path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from isolane.history.runs import write_whole
+from isolane.history.runs import summaries, write_whole
 from isolane.model.errors import ExitCode
 from isolane.model.identity import module_of
 from isolane.model.outcome import MISSING, PASSED, Outcome
@@ -30,8 +30,10 @@ from isolane.planning.hash_seed import VARIABLE as HASH_SEED
 from isolane.planning.hash_seed import held_environment, held_seed
 from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
 from isolane.planning.workers import DEFAULT_DIST
+from isolane.reports.proof_html import proof_html
 from isolane.reports.proof_json import proof_as_data
 from isolane.reports.proof_md import proof_page
+from isolane.reports.timeline import Timeline, timeline_of
 from isolane.statistics.flake_rate import smallest_rate_seen
 from isolane.usecases.causes import with_causes
 from isolane.usecases.check import Checker
@@ -117,10 +119,22 @@ def write_reports(proof: Proof, request: ProveRequest) -> str:
     try:
         write_whole(directory / "proof.json", json.dumps(proof_as_data(proof), indent=2) + "\n")
         write_whole(directory / "proof.md", proof_page(proof))
+        write_whole(directory / "proof.html", proof_html(proof, list(_timelines(proof))))
         write_timings(Path(proof.project), directory)
     except OSError as error:
         return f"The reports are not written: {directory}: {error.strerror}."
-    return f"Reports: {directory / 'proof.md'}, {directory / 'proof.json'}"
+    return f"Reports: {directory / 'proof.html'}, proof.md and proof.json beside it"
+
+
+def _timelines(proof: Proof) -> Iterator[Timeline]:
+    """Yield what the records of the first serial run, and of those over workers, tell of who ran what."""
+    runs = {summary.directory.name: summary for summary in summaries(Path(proof.project))}
+    for one in proof.phases:
+        wanted = one.phase.workers or (one.phase.kind is PhaseKind.SERIAL and one.phase.repeat == 1)
+        if wanted and one.run_id in runs:
+            timeline = timeline_of(one.phase.name, runs[one.run_id].events())
+            if timeline is not None:
+                yield timeline
 
 
 class _Prover:
