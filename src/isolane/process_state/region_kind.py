@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import operator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -253,7 +254,25 @@ def level_inside(place: Place, edit: Edit) -> Level:
 
 
 def _level_of(was: object, now: object) -> Level:
+    if _has_same_items(was, now):
+        return Level.HARMLESS
     return Level.DANGEROUS if is_code(was) and now is not ABSENT else Level.SUSPECT
+
+
+def _has_same_items(was: object, now: object) -> bool:
+    """Return whether a container of Python's own has been replaced by another that holds the very same objects.
+
+    Many a suite resets its settings so before each test. Of empty ones nobody knows what had been in them.
+    """
+    if type(was) is dict and type(now) is dict:
+        return bool(was) and _are_same([*was, *was.values()], [*now, *now.values()])
+    if type(was) is type(now) and type(was) in (list, tuple):
+        return bool(was) and _are_same(was, now)  # type: ignore[arg-type]
+    return False
+
+
+def _are_same(some: Sequence[object], others: Sequence[object]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def _moved(before: Regions, after: Regions) -> tuple[dict[PlaceKey, Place], dict[PlaceKey, Place]]:

@@ -159,6 +159,31 @@ def test_the_same_objects_are_back_in_the_same_order(kind: ModuleGlobalsKind, ap
     assert list(app.ORDERED.items()) == [("a", 1), ("b", 2)]
 
 
+@pytest.mark.parametrize(
+    ("statement", "level"),
+    [
+        ("app.HELD.list = app.HELD.list[:]", Level.HARMLESS),
+        ("app.HELD.names = dict(app.HELD.names)", Level.HARMLESS),
+        ("app.HELD.list = app.HELD.list[::-1]", Level.SUSPECT),
+        ("app.HELD.list = tuple(app.HELD.list)", Level.SUSPECT),
+        ("app.NAMES = app.NAMES[:]", Level.SUSPECT),  # another module may have imported it by its name
+        ("app.HELD.names = {'a': object()}", Level.SUSPECT),
+    ],
+)
+def test_another_container_of_the_very_same_objects_is_harmless(
+    kind: ModuleGlobalsKind, load: Load, statement: str, level: Level
+) -> None:
+    app = load(
+        "NAMES = [object()]\nclass Held: pass\nHELD = Held()\n"
+        "HELD.list, HELD.names = [object(), object()], {'a': object(), 'b': object()}\n"
+    )
+    before = kind.snapshot()
+
+    exec(statement, {"app": app})
+
+    assert {change.level for change in kind.diff(before, kind.snapshot())} == {level}
+
+
 def test_a_key_that_was_made_again_is_the_old_one_afterwards(kind: ModuleGlobalsKind, load: Load) -> None:
     app: Any = load("TABLE = {(1, 2): 'x', 'other': 1}")
     key, before = next(iter(app.TABLE)), kind.snapshot()
