@@ -130,14 +130,17 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(option.ini, option.help, default="")
 
 
-def value_of(config: pytest.Config, name: str) -> str:
+def value_of(config: pytest.Config, name: str, *, early: bool = False) -> str:
     """Return an option's value: typed, else from the environment, else from the ini file, else the default.
+
+    early: the arguments have not been parsed for good; what is known of them counts.
 
     Raises :class:`pytest.UsageError` for a value that the option does not take.
     """
     option = _BY_NAME[name]
+    typed = config.known_args_namespace if early else config.option
     for source, value in (
-        (option.flag, config.getoption(option.destination, None)),
+        (option.flag, getattr(typed, option.destination, None)),
         (option.variable, os.environ.get(option.variable)),
         (f"ini {option.ini}", config.getini(option.ini)),
     ):

@@ -45,6 +45,10 @@ def pytest_load_initial_conftests(
         from isolane.pytest_plugin.state.probes import start_probe
 
         start_probe(early_config, handover)
+    elif value_of(early_config, "leaks", early=True) != "off":
+        from isolane.pytest_plugin.state.importing import start_import_watch
+
+        start_import_watch(early_config)
     return (yield)
 
 

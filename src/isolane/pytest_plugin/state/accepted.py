@@ -25,15 +25,20 @@ class Accepted:
     def __init__(self, patterns: Sequence[str]) -> None:
         self._everywhere = [check_pattern(pattern) for pattern in patterns]
 
+    def of_suite(self, change: Change) -> bool:
+        """Return whether a change is accepted of the whole suite."""
+        return _is_among(change, self._everywhere)
+
     def by(self, item: pytest.Item) -> Callable[[Change], bool]:
         """Return what says whether a change is accepted of this test."""
         patterns = list(self._everywhere)
         for mark in item.iter_markers("isolane_leak"):
             patterns += [check_pattern(str(pattern)) for pattern in mark.args]
 
-        def accepted(change: Change) -> bool:
-            told = f"{change.kind}:{change.name}"
-            # As it is reported, too: the brackets of a key would stand for a choice of letters.
-            return any(told == pattern or fnmatchcase(told, pattern) for pattern in patterns)
+        return lambda change: _is_among(change, patterns)
 
-        return accepted
+
+def _is_among(change: Change, patterns: Sequence[str]) -> bool:
+    told = f"{change.kind}:{change.name}"
+    # As it is reported, too: the brackets of a key would stand for a choice of letters.
+    return any(told == pattern or fnmatchcase(told, pattern) for pattern in patterns)

@@ -38,8 +38,11 @@ class Frames:
         self._sorts: dict[str, Sort] = {}
 
     def sort(self, code: CodeType) -> Sort:
-        """Return whose the code is: decided once a file."""
-        file = code.co_filename
+        """Return whose the code is."""
+        return self.sort_of(code.co_filename)
+
+    def sort_of(self, file: str) -> Sort:
+        """Return whose the code in a file is: decided once a file."""
         found = self._sorts.get(file)
         if found is None:
             found = self._sorts[file] = self._sort(file)
@@ -75,23 +78,20 @@ class Frames:
 
     def _frame(self, code: CodeType, line: int, sort: Sort) -> Frame:
         name = getattr(code, "co_qualname", code.co_name)
-        return Frame(self._told(code.co_filename), line, name, sort is Sort.PROJECT, code.co_filename)
+        return Frame(self.told(code.co_filename), line, name, sort is Sort.PROJECT, code.co_filename)
 
     def with_sources(self, stack: Stack) -> Stack:
         """Return the stack with the lines' text; until then ``source`` is the file's whole path."""
         return tuple(replace(one, source=linecache.getline(one.source, one.line).strip()) for one in stack)
 
-    def _told(self, file: str) -> str:
+    def told(self, file: str) -> str:
+        """Return a file as it is named in reports."""
         path = os.path.realpath(file) if not file.startswith("<") else file
         if path.startswith(self._directory) and not is_library_file(path):
             return path[len(self._directory) :]
         places = [os.path.join(os.path.realpath(one), "") for one in sys.path if one]  # noqa: PTH118
         inside = [place for place in places if path.startswith(place)]
         return path[len(max(inside, key=len)) :] if inside and is_library_file(path) else path
-
-    def told(self, code: CodeType) -> str:
-        """Return the file of the code, as it is named in reports."""
-        return self._told(code.co_filename)
 
 
 def _directories_of(packages: tuple[str, ...]) -> list[str]:

@@ -11,9 +11,15 @@ from dataclasses import replace
 import pytest
 
 from isolane.model.state import Change, Level
+from isolane.process_state.kinds import DEAR
 
 _OF_MODULES = "_xunit_setup_module_fixture_"
 """What pytest makes of ``setup_module``. A module's other fixtures are not for all of its tests."""
+
+
+def is_of_module(change: Change, module: str) -> bool:
+    """Whether a change is among a module's own names, which it has when it is imported, and not left behind."""
+    return change.kind in DEAR and f"{change.name}.".startswith(f"{module}.")
 
 
 def weigh(changes: Iterable[Change], name: str, request: pytest.FixtureRequest) -> list[Change]:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 REPORT_PLUGIN = "isolane-leak-report"
 WATCH_PLUGIN = "isolane-leak-watch"
-LISTED = ("report", "fail")
-"""What ``--isolane-leaks`` says where leaks are listed at the end, and with ``-v`` the harmless ones, too."""
 
 
 def isolation_of(config: pytest.Config) -> str:
@@ -49,7 +47,7 @@ def register_leaks(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         from isolane.pytest_plugin.state.telling import LeakReport
 
-        config.pluginmanager.register(LeakReport(lists=leaks in LISTED), REPORT_PLUGIN)
+        config.pluginmanager.register(LeakReport(config, leaks), REPORT_PLUGIN)
     if not engine_of(config).workers:
         config.pluginmanager.register(make_watch(config), WATCH_PLUGIN)
 
@@ -62,6 +60,7 @@ def make_watch(config: pytest.Config, finds: Accepted | None = None) -> LeakWatc
     from isolane.process_state.kinds import DEAR, OUTSIDE
     from isolane.process_state.watch import StateWatch
     from isolane.pytest_plugin.state.accepted import Accepted
+    from isolane.pytest_plugin.state.telling import LISTED
     from isolane.pytest_plugin.state.watching import LeakWatch
 
     leaks = value_of(config, "leaks") if finds is None else "report"

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from isolane.model.state import Leak
 from isolane.pytest_plugin.state.customs import Customs
 from isolane.pytest_plugin.state.watching import leaks_of
 
+LISTED = ("report", "fail")
+"""What ``--isolane-leaks`` says where leaks are listed at the end, and with ``-v`` the harmless ones, too."""
+
 
 class LeakReport:
-    """Collects the leaks of all processes. lists: a line a leak at the end, else how many there were."""
+    """Collects the leaks of all processes. leaks: what ``--isolane-leaks`` says: a line a leak, or how many there were.
 
-    def __init__(self, *, lists: bool) -> None:
-        self._lists = lists
+    What importing modules leaves is told once, however many processes have imported them.
+    """
+
+    def __init__(self, config: pytest.Config, leaks: str) -> None:
+        self._config = config
+        self._lists = leaks in LISTED
+        self._fails = leaks == "fail"
+        self._looks_at_imports = leaks != "off"
         self._leaks: list[Leak] = []
+        self._of_imports: dict[tuple[str, str, str], Leak] = {}
         self.customs = Customs()
         self.renewed = 0
         """How many processes have been replaced because of what a test had left in them."""
@@ -27,14 +39,41 @@ class LeakReport:
                 self._leaks += leaks
                 self.customs.add(leaks)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what the imports in a worker of xdist have left."""
+        if self._looks_at_imports:
+            from isolane.pytest_plugin.state.importing import import_leaks_from
+
+            self._take_imports(import_leaks_from(getattr(node, "workeroutput", None)))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Take what the imports in this process have left; fail the run where that is asked for."""
+        if self._looks_at_imports:
+            from isolane.pytest_plugin.state.importing import import_leaks_of
+
+            self._take_imports(import_leaks_of(self._config))
+        if self._fails and self._of_imports and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _take_imports(self, leaks: list[Leak]) -> None:
+        for leak in leaks:
+            self._of_imports.setdefault((leak.owner, leak.change.kind, leak.change.name), leak)
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell."""
-        if not self._leaks:
-            return
-        if self._lists:
+        if self._lists and (self._of_imports or self._leaks):
             terminalreporter.write_sep("=", "state left behind")
-            for leak in self._leaks:
+            for leak in (*self._of_imports.values(), *self._leaks):
                 terminalreporter.write_line(str(leak))
+        modules = len({leak.owner for leak in self._of_imports.values()})
+        if modules and (self._fails or not self._lists):
+            verb = "leaves" if modules == 1 else "leave"
+            line = f"isolane: {modules} module{_s(modules)} {verb} state behind when imported"
+            hint = "the run fails for it" if self._fails else "--isolane-leaks=report lists it"
+            terminalreporter.write_line(f"{line} ({hint})")
+        if not self._leaks or self._lists:
             return
         owners = len({leak.owner for leak in self._leaks})
         line = f"isolane: {owners} test{_s(owners)} left state behind"

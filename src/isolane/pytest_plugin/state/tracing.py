@@ -19,8 +19,8 @@ from isolane.model.explanation import Blame, Stack
 from isolane.model.state import Change, Level
 from isolane.planning.culprit import CulpritSearch, Place
 from isolane.process_state.base import Kind
-from isolane.process_state.kinds import DEAR
 from isolane.pytest_plugin.state.frames import Frames, Sort
+from isolane.pytest_plugin.state.own_names import is_of_module
 
 SECONDS_IN_LIBRARIES = 5.0
 _MODULE = "<module>"
@@ -124,8 +124,7 @@ class Tracer:
         own = self._module
         for kind in kinds:
             for change in kind.diff(self._before[kind], self._last[kind]):
-                of_module = own and kind.name in DEAR and f"{change.name}.".startswith(own)
-                if change.level is not Level.HARMLESS and not of_module:
+                if change.level is not Level.HARMLESS and not (own and is_of_module(change, own)):
                     found[(change.kind, change.name)] = change
         return found
 
@@ -140,7 +139,7 @@ class Tracer:
         if not self._in_window:
             if self._at_import is None or sort is not Sort.PROJECT or code.co_name != _MODULE:
                 return None
-            self._module = f"{frame.f_globals.get('__name__')}."  # It is there already, and is about to be filled.
+            self._module = str(frame.f_globals.get("__name__"))  # It is there already, and is about to be filled.
             self.begin()
             return self._follow(frame, sort, is_window=True)
         if not self._of_lines or (sort is Sort.LIBRARY and self._seconds_left <= 0):
@@ -191,7 +190,7 @@ class Tracer:
     def _imported(self, frame: FrameType) -> None:
         left = self.end()
         if self._at_import is not None:
-            self._at_import(self._frames.told(frame.f_code), left)
+            self._at_import(self._frames.told(frame.f_code.co_filename), left)
 
     def _look(self, frame: FrameType | None, line: int) -> None:
         """See whether anything has changed since the last look, by that line."""
