@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from isolane.model.explanation import Explained, line_of
+from isolane.model.plan import EXPLANATIONS_NAME
 from isolane.process_state.kinds import KINDS
 
 PLANTED = Path(__file__).parent / "planted"
@@ -61,6 +64,25 @@ def plants() -> list[Plant]:
 ALL = plants()
 FINDABLE = [one for one in ALL if not one.gap and not one.only]
 GAPS = [one for one in ALL if one.gap]
+
+
+def marked_lines() -> dict[str, str]:
+    """Return ``file:line`` of what each planted test does: the line ends with ``# leaks``.
+
+    With a test's name behind it where that line is not in the test itself.
+    """
+    found = {}
+    for file in sorted(PLANTED.rglob("*.py")):
+        place = file.relative_to(PLANTED).as_posix()
+        test = ""
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            if line.startswith("def test_"):
+                test = f"{place}::{line[4:].partition('(')[0]}"
+            _, mark, of_another = line.partition("  # leaks")
+            if mark:
+                name = of_another.removeprefix(": ")
+                found[f"test_project.py::{name}" if name else test] = f"{place}:{number}"
+    return found
 
 
 @dataclass
@@ -166,6 +188,27 @@ def test_the_victims_are_able_to_fail(suite: Suite) -> None:
     leaking = {one.test.partition("::")[2] for one in FINDABLE if one.test.startswith("test_project.py")}
 
     assert failed == leaking, ended.stdout
+
+
+@pytest.mark.slow
+def test_the_line_of_every_planted_leak_is_explained(suite: Suite, tmp_path: Path) -> None:
+    """In one run, each test in a fork. The lines are marked in the planted source."""
+    path = os.pathsep.join((str(Path(__file__).parent), suite.environment.get("PYTHONPATH", "")))
+    suite.environment = {**suite.environment, "PYTHONPATH": path, "EXPLAIN_INTO": str(tmp_path)}
+    ended = suite.run(
+        *(*UNWARNED, "-p", "no:xdist", "-p", "explaining_plugin", "-s", "-m", "leaves", "--isolane-leaks=off")
+    )
+    told: dict[str, set[str]] = {}
+    for text in (tmp_path / EXPLANATIONS_NAME).read_text(encoding="utf-8").splitlines():
+        explained = Explained.from_plain(json.loads(text))
+        line = line_of(explained.blame.since) if explained.blame else None
+        told.setdefault(explained.leak.owner, set()).add(line.place if line else "nowhere")
+    marked = marked_lines()
+    findable = {one.test for one in ALL if not one.gap and expected(one)}
+
+    assert ended.returncode == 0, ended.stdout
+    assert findable <= marked.keys()
+    assert {test: told.get(test) for test in findable} == {test: {marked[test]} for test in findable}
 
 
 @pytest.mark.parametrize("engine", ["serial", "fork-leak"])

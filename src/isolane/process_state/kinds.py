@@ -55,6 +55,9 @@ DEAR = ("function_caches", "functions", "class_attributes", "module_globals")
 """Those that take longer to look at than a quick test runs: they look into the project's modules."""
 OUTSIDE = ("files",)
 """Those that are not in the process: a fresh one finds them as they were left."""
+IN_CONTEXT = ("event_loop", "locale_time")
+"""Those with changes that come to count by something else, a loop by what is scheduled, a zone when ``TZ`` is put back:
+to find the line, each look is compared with the beginning, and not with the look before."""
 
 
 @dataclass(frozen=True)

@@ -14,32 +14,32 @@ leaves = pytest.mark.leaves
 
 @leaves("files", "*made-in-the-project.txt")
 def test_file_in_the_project():
-    (Path(__file__).parent / "made-in-the-project.txt").write_text("x")
+    (Path(__file__).parent / "made-in-the-project.txt").write_text("x")  # leaks
 
 
 @leaves("files", "*there.txt")
 def test_changes_a_file_of_the_project():
-    (Path(__file__).parent / "there.txt").write_text("changed")
+    (Path(__file__).parent / "there.txt").write_text("changed")  # leaks
 
 
 @leaves("files", "*gone.txt")
 def test_removes_a_file_of_the_project():
-    (Path(__file__).parent / "gone.txt").unlink(missing_ok=True)
+    (Path(__file__).parent / "gone.txt").unlink(missing_ok=True)  # leaks
 
 
 @leaves("files", "*.planted-settings")
 def test_file_in_the_home_directory():
-    (Path(os.environ["PLANTED_HOME"]) / ".planted-settings").write_text("x")
+    (Path(os.environ["PLANTED_HOME"]) / ".planted-settings").write_text("x")  # leaks
 
 
 @leaves("files", "*planted.log")
 def test_file_in_the_temporary_directory():
-    (Path(os.environ["TMPDIR"]) / "planted.log").write_text("x")
+    (Path(os.environ["TMPDIR"]) / "planted.log").write_text("x")  # leaks
 
 
 @leaves("files", "*planted-directory")
 def test_directory_in_the_temporary_directory():
-    (Path(os.environ["TMPDIR"]) / "planted-directory").mkdir(exist_ok=True)
+    (Path(os.environ["TMPDIR"]) / "planted-directory").mkdir(exist_ok=True)  # leaks
 
 
 @leaves(

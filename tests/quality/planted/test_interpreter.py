@@ -34,7 +34,7 @@ RECURSION = sys.getrecursionlimit()
 
 @leaves("env", "PLANTED_NEW")
 def test_sets_a_variable():
-    os.environ["PLANTED_NEW"] = "x"
+    os.environ["PLANTED_NEW"] = "x"  # leaks
 
 
 def test_sets_a_variable_victim():
@@ -43,7 +43,7 @@ def test_sets_a_variable_victim():
 
 @leaves("env", "HOME")
 def test_alters_a_variable(tmp_path):
-    os.environ["HOME"] = str(tmp_path)
+    os.environ["HOME"] = str(tmp_path)  # leaks
 
 
 def test_alters_a_variable_victim(tmp_path):
@@ -52,7 +52,7 @@ def test_alters_a_variable_victim(tmp_path):
 
 @leaves("env", "PLANTED_THERE")
 def test_removes_a_variable():
-    os.environ.pop("PLANTED_THERE", None)
+    os.environ.pop("PLANTED_THERE", None)  # leaks
 
 
 def test_removes_a_variable_victim():
@@ -62,7 +62,7 @@ def test_removes_a_variable_victim():
 @leaves("env", "PLANTED_CLEARED")
 def test_clears_the_environment():
     kept = {name: os.environ[name] for name in os.environ if name != "PLANTED_CLEARED"}
-    os.environ.clear()
+    os.environ.clear()  # leaks
     os.environ.update(kept)
 
 
@@ -72,7 +72,7 @@ def test_clears_the_environment_victim():
 
 @leaves("cwd", "directory")
 def test_moves(tmp_path):
-    os.chdir(tmp_path)
+    os.chdir(tmp_path)  # leaks
 
 
 def test_moves_victim():
@@ -81,7 +81,7 @@ def test_moves_victim():
 
 @leaves("umask", "*")
 def test_umask():
-    os.umask(0o077 if os.umask(0) != 0o077 else 0o022)
+    os.umask(0o077 if os.umask(0) != 0o077 else 0o022)  # leaks
 
 
 def test_umask_victim(tmp_path):
@@ -92,7 +92,7 @@ def test_umask_victim(tmp_path):
 
 @leaves("sys_path", "*planted-first")
 def test_sys_path_insert():
-    sys.path.insert(0, "planted-first")
+    sys.path.insert(0, "planted-first")  # leaks
 
 
 def test_sys_path_insert_victim():
@@ -101,7 +101,7 @@ def test_sys_path_insert_victim():
 
 @leaves("sys_path", "*")
 def test_sys_path_rebound():
-    sys.path = [*sys.path, "planted-last"]
+    sys.path = [*sys.path, "planted-last"]  # leaks
 
 
 def test_sys_path_rebound_victim():
@@ -110,7 +110,7 @@ def test_sys_path_rebound_victim():
 
 @leaves("argv", "*")
 def test_argv():
-    sys.argv = ["program", "--planted"]
+    sys.argv = ["program", "--planted"]  # leaks
 
 
 def test_argv_victim():
@@ -119,7 +119,7 @@ def test_argv_victim():
 
 @leaves("argv", "*")
 def test_argv_in_place():
-    sys.argv.append("--planted-more")
+    sys.argv.append("--planted-more")  # leaks
 
 
 def test_argv_in_place_victim():
@@ -128,7 +128,7 @@ def test_argv_in_place_victim():
 
 @leaves("modules", "planted_stub")
 def test_stub_of_a_module():
-    sys.modules["planted_stub"] = types.ModuleType("planted_stub")
+    sys.modules["planted_stub"] = types.ModuleType("planted_stub")  # leaks
 
 
 def test_stub_of_a_module_victim():
@@ -137,7 +137,7 @@ def test_stub_of_a_module_victim():
 
 @leaves("modules", "shop.zones")
 def test_replaces_a_module():
-    sys.modules["shop.zones"] = types.SimpleNamespace(ZONES=())
+    sys.modules["shop.zones"] = types.SimpleNamespace(ZONES=())  # leaks
 
 
 def test_replaces_a_module_victim():
@@ -146,7 +146,7 @@ def test_replaces_a_module_victim():
 
 @leaves("modules", "colorsys")
 def test_blocks_a_module():
-    sys.modules["colorsys"] = None
+    sys.modules["colorsys"] = None  # leaks
 
 
 def test_blocks_a_module_victim():
@@ -157,7 +157,7 @@ def test_blocks_a_module_victim():
 
 @leaves("modules", "sysconfig")
 def test_removes_a_module():
-    del sys.modules["sysconfig"]
+    del sys.modules["sysconfig"]  # leaks
 
 
 def test_removes_a_module_victim():
@@ -171,7 +171,7 @@ class Finder:
 
 @leaves("import_hooks", "*meta_path*")
 def test_meta_path():
-    sys.meta_path.append(Finder())
+    sys.meta_path.append(Finder())  # leaks
 
 
 def test_meta_path_victim():
@@ -184,7 +184,7 @@ def refuse(path):
 
 @leaves("import_hooks", "*path_hooks*")
 def test_path_hooks():
-    sys.path_hooks.append(refuse)
+    sys.path_hooks.append(refuse)  # leaks
 
 
 def test_path_hooks_victim():
@@ -193,7 +193,7 @@ def test_path_hooks_victim():
 
 @leaves("streams", "sys.stdin")
 def test_stdin():
-    sys.stdin = io.StringIO("planted")
+    sys.stdin = io.StringIO("planted")  # leaks
 
 
 def test_stdin_victim():
@@ -202,7 +202,7 @@ def test_stdin_victim():
 
 @leaves("streams", "sys.__stderr__")
 def test_original_stderr():
-    sys.__stderr__ = io.StringIO()
+    sys.__stderr__ = io.StringIO()  # leaks
 
 
 def test_original_stderr_victim():
@@ -215,7 +215,7 @@ def nothing(*_arguments):
 
 @leaves("hooks", "sys.excepthook")
 def test_excepthook():
-    sys.excepthook = nothing
+    sys.excepthook = nothing  # leaks
 
 
 def test_excepthook_victim():
@@ -224,7 +224,7 @@ def test_excepthook_victim():
 
 @leaves("hooks", "sys.displayhook")
 def test_displayhook():
-    sys.displayhook = nothing
+    sys.displayhook = nothing  # leaks
 
 
 def test_displayhook_victim():
@@ -233,7 +233,7 @@ def test_displayhook_victim():
 
 @leaves("hooks", "*trace*")
 def test_trace():
-    sys.settrace(nothing)
+    sys.settrace(nothing)  # leaks
 
 
 def test_trace_victim():
@@ -242,7 +242,7 @@ def test_trace_victim():
 
 @leaves("hooks", "*profile*")
 def test_profile():
-    sys.setprofile(nothing)
+    sys.setprofile(nothing)  # leaks
 
 
 def test_profile_victim():
@@ -251,7 +251,7 @@ def test_profile_victim():
 
 @leaves("warnings", "ignore::BytesWarning")
 def test_warnings_filter():
-    warnings.simplefilter("ignore", BytesWarning)
+    warnings.simplefilter("ignore", BytesWarning)  # leaks
 
 
 def test_warnings_filter_victim():
@@ -260,7 +260,7 @@ def test_warnings_filter_victim():
 
 @leaves("warnings", "*")
 def test_warnings_reset():
-    warnings.filterwarnings("error", "planted")
+    warnings.filterwarnings("error", "planted")  # leaks
 
 
 def test_warnings_reset_victim():
@@ -269,7 +269,7 @@ def test_warnings_reset_victim():
 
 @leaves("warnings", "warnings.showwarning")
 def test_showwarning():
-    warnings.showwarning = nothing
+    warnings.showwarning = nothing  # leaks
 
 
 def test_showwarning_victim():
@@ -278,7 +278,7 @@ def test_showwarning_victim():
 
 @leaves("locale_time", "*")
 def test_locale():
-    locale.setlocale(locale.LC_NUMERIC, "C.UTF-8")
+    locale.setlocale(locale.LC_NUMERIC, "C.UTF-8")  # leaks
 
 
 def test_locale_victim():
@@ -287,7 +287,7 @@ def test_locale_victim():
 
 @leaves("env", "TZ")
 def test_time_zone():
-    os.environ["TZ"] = "Asia/Kolkata"
+    os.environ["TZ"] = "Asia/Kolkata"  # leaks
     time.tzset()
 
 
@@ -303,7 +303,7 @@ def test_time_zone_that_the_variable_does_not_show():
     if before is None:
         del os.environ["TZ"]
     else:
-        os.environ["TZ"] = before
+        os.environ["TZ"] = before  # leaks
 
 
 def test_time_zone_that_the_variable_does_not_show_victim():
@@ -312,7 +312,7 @@ def test_time_zone_that_the_variable_does_not_show_victim():
 
 @leaves("random_state", "random")
 def test_seeds():
-    random.seed(20)
+    random.seed(20)  # leaks
 
 
 def test_seeds_victim():
@@ -324,7 +324,7 @@ def test_seeds_victim():
 
 @leaves("random_state", "random")
 def test_sets_the_generators_state():
-    random.setstate(random.Random(21).getstate())
+    random.setstate(random.Random(21).getstate())  # leaks
 
 
 def test_sets_the_generators_state_victim():
@@ -333,7 +333,7 @@ def test_sets_the_generators_state_victim():
 
 @leaves("contextvars", "*USER*")
 def test_context_variable():
-    USER.set("planted")
+    USER.set("planted")  # leaks
 
 
 def test_context_variable_victim():
@@ -342,7 +342,7 @@ def test_context_variable_victim():
 
 @leaves("socket_timeout", "*")
 def test_socket_timeout():
-    socket.setdefaulttimeout(7.5)
+    socket.setdefaulttimeout(7.5)  # leaks
 
 
 def test_socket_timeout_victim():
@@ -351,7 +351,7 @@ def test_socket_timeout_victim():
 
 @leaves("decimal", "*prec*")
 def test_decimal_precision():
-    decimal.getcontext().prec = 5
+    decimal.getcontext().prec = 5  # leaks
 
 
 def test_decimal_precision_victim():
@@ -360,7 +360,7 @@ def test_decimal_precision_victim():
 
 @leaves("decimal", "*")
 def test_decimal_trap():
-    decimal.getcontext().traps[decimal.Inexact] = True
+    decimal.getcontext().traps[decimal.Inexact] = True  # leaks
 
 
 def test_decimal_trap_victim():
@@ -369,7 +369,7 @@ def test_decimal_trap_victim():
 
 @leaves("gc", "*")
 def test_collector_off():
-    gc.disable()
+    gc.disable()  # leaks
 
 
 def test_collector_off_victim():
@@ -378,7 +378,7 @@ def test_collector_off_victim():
 
 @leaves("gc", "*")
 def test_collector_threshold():
-    gc.set_threshold(123_456)
+    gc.set_threshold(123_456)  # leaks
 
 
 def test_collector_threshold_victim():
@@ -387,7 +387,7 @@ def test_collector_threshold_victim():
 
 @leaves("atexit", "*")
 def test_exit_handler():
-    atexit.register(nothing, "planted")
+    atexit.register(nothing, "planted")  # leaks
     REGISTERED.append(nothing)
 
 

@@ -21,7 +21,7 @@ LOGGER = logging.getLogger("planted")
 
 @leaves("logging", "planted*level*")
 def test_level():
-    LOGGER.setLevel(logging.ERROR)
+    LOGGER.setLevel(logging.ERROR)  # leaks
 
 
 def test_level_victim():
@@ -30,7 +30,7 @@ def test_level_victim():
 
 @leaves("logging", "root*level*")
 def test_level_of_the_root():
-    logging.getLogger().setLevel(logging.CRITICAL)
+    logging.getLogger().setLevel(logging.CRITICAL)  # leaks
 
 
 def test_level_of_the_root_victim():
@@ -39,7 +39,7 @@ def test_level_of_the_root_victim():
 
 @leaves("logging", "planted*handlers*")
 def test_handler():
-    LOGGER.addHandler(logging.NullHandler())
+    LOGGER.addHandler(logging.NullHandler())  # leaks
 
 
 def test_handler_victim():
@@ -48,7 +48,7 @@ def test_handler_victim():
 
 @leaves("logging", "planted*disabled*")
 def test_disabled_logger():
-    LOGGER.disabled = True
+    LOGGER.disabled = True  # leaks
 
 
 def test_disabled_logger_victim():
@@ -57,7 +57,7 @@ def test_disabled_logger_victim():
 
 @leaves("logging", "planted*propagate*")
 def test_propagate():
-    LOGGER.propagate = False
+    LOGGER.propagate = False  # leaks
 
 
 def test_propagate_victim(caplog):
@@ -67,7 +67,7 @@ def test_propagate_victim(caplog):
 
 @leaves("logging", "*")
 def test_logging_disabled():
-    logging.disable(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)  # leaks
 
 
 def test_logging_disabled_victim():
@@ -76,7 +76,7 @@ def test_logging_disabled_victim():
 
 @leaves("logging", "planted*filters*")
 def test_filter():
-    LOGGER.addFilter(lambda record: False)
+    LOGGER.addFilter(lambda record: False)  # leaks
 
 
 def test_filter_victim():
@@ -88,7 +88,7 @@ def test_logger_class():
     class Loud(logging.Logger):
         pass
 
-    logging.setLoggerClass(Loud)
+    logging.setLoggerClass(Loud)  # leaks
 
 
 def test_logger_class_victim():
@@ -101,7 +101,7 @@ def ignore(*_arguments):
 
 @leaves("signals", "*SIGUSR1*")
 def test_signal_handler():
-    signal.signal(signal.SIGUSR1, ignore)
+    signal.signal(signal.SIGUSR1, ignore)  # leaks
 
 
 def test_signal_handler_victim():
@@ -110,7 +110,7 @@ def test_signal_handler_victim():
 
 @leaves("signals", "*")
 def test_alarm():
-    signal.setitimer(signal.ITIMER_REAL, 3000)
+    signal.setitimer(signal.ITIMER_REAL, 3000)  # leaks
 
 
 def test_alarm_victim():
@@ -119,7 +119,7 @@ def test_alarm_victim():
 
 @leaves("threads", "planted-thread*")
 def test_thread():
-    threading.Thread(target=threading.Event().wait, name="planted-thread", daemon=True).start()
+    threading.Thread(target=threading.Event().wait, name="planted-thread", daemon=True).start()  # leaks
 
 
 def test_thread_victim():
@@ -131,7 +131,7 @@ def test_timer():
     timer = threading.Timer(3000, ignore)
     timer.daemon = True
     timer.name = "planted-timer"
-    timer.start()
+    timer.start()  # leaks
 
 
 def test_timer_victim():
@@ -142,7 +142,8 @@ def test_timer_victim():
 def test_child():
     """It ends when what it reads from does: with this process."""
     code = "planted_child = input()"
-    KEPT["child"] = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", code]
+    KEPT["child"] = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)  # leaks
 
 
 def test_child_victim():
@@ -151,7 +152,7 @@ def test_child_victim():
 
 @leaves("descriptors", "*opened-by-number*")
 def test_descriptor(tmp_path):
-    KEPT["number"] = os.open(tmp_path / "opened-by-number", os.O_CREAT | os.O_RDWR)
+    KEPT["number"] = os.open(tmp_path / "opened-by-number", os.O_CREAT | os.O_RDWR)  # leaks
 
 
 def test_descriptor_victim():
@@ -160,7 +161,7 @@ def test_descriptor_victim():
 
 @leaves("descriptors", "*opened-file*")
 def test_file(tmp_path):
-    KEPT["file"] = (tmp_path / "opened-file").open("w")
+    KEPT["file"] = (tmp_path / "opened-file").open("w")  # leaks
 
 
 def test_file_victim():
@@ -169,7 +170,7 @@ def test_file_victim():
 
 @leaves("descriptors", "a socket listening on *")
 def test_listens():
-    KEPT["server"] = socket.create_server(("127.0.0.1", 0))
+    KEPT["server"] = socket.create_server(("127.0.0.1", 0))  # leaks
 
 
 def test_listens_victim():
@@ -178,7 +179,7 @@ def test_listens_victim():
 
 @leaves("descriptors", "a socket*")
 def test_socket():
-    KEPT["socket"] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    KEPT["socket"] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # leaks
 
 
 def test_socket_victim():
@@ -187,7 +188,7 @@ def test_socket_victim():
 
 @leaves("descriptors", "a pipe")
 def test_pipe():
-    KEPT["pipe"] = os.pipe()
+    KEPT["pipe"] = os.pipe()  # leaks
 
 
 def test_pipe_victim():
@@ -198,7 +199,7 @@ def test_pipe_victim():
 def test_closed_loop():
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    loop.close()
+    loop.close()  # leaks
 
 
 def test_closed_loop_victim():
@@ -211,7 +212,7 @@ def test_loop_policy():
     class Policy(asyncio.DefaultEventLoopPolicy):
         pass
 
-    asyncio.set_event_loop_policy(Policy())
+    asyncio.set_event_loop_policy(Policy())  # leaks
 
 
 def test_loop_policy_victim():
@@ -222,7 +223,7 @@ def test_loop_policy_victim():
 def test_loop_with_work():
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    loop.call_later(3000, ignore)
+    loop.call_later(3000, ignore)  # leaks
 
 
 def test_loop_with_work_victim():
@@ -232,7 +233,7 @@ def test_loop_with_work_victim():
 
 @leaves("mock_patches", "os.getlogin")
 def test_patch():
-    mock.patch("os.getlogin", return_value="planted").start()
+    mock.patch("os.getlogin", return_value="planted").start()  # leaks
 
 
 def test_patch_victim():
@@ -241,7 +242,7 @@ def test_patch_victim():
 
 @leaves("mock_patches", "*")
 def test_patch_of_a_dictionary():
-    mock.patch.dict("shop.fares.PRICES", {"planted": 1}).start()
+    mock.patch.dict("shop.fares.PRICES", {"planted": 1}).start()  # leaks
 
 
 def test_patch_of_a_dictionary_victim():

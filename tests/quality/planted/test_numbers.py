@@ -9,7 +9,7 @@ numpy = pytest.importorskip("numpy")
 
 @pytest.mark.leaves("random_state", "numpy.random")
 def test_seeds_numpy():
-    numpy.random.seed(20)
+    numpy.random.seed(20)  # leaks
 
 
 def test_seeds_numpy_victim():

@@ -11,7 +11,7 @@ SEEN: list[str] = []
 
 @leaves("module_globals", "shop.fares.RATE")
 def test_rebinds_a_global():
-    fares.RATE = 3
+    fares.RATE = 3  # leaks
 
 
 def test_rebinds_a_global_victim():
@@ -20,7 +20,7 @@ def test_rebinds_a_global_victim():
 
 @leaves("module_globals", "shop.fares.planted")
 def test_adds_a_global():
-    fares.planted = 1
+    fares.planted = 1  # leaks
 
 
 def test_adds_a_global_victim():
@@ -29,7 +29,7 @@ def test_adds_a_global_victim():
 
 @leaves("module_globals", "shop.fares.fare")
 def test_replaces_a_function():
-    fares.fare = lambda stops, factor=1: 0
+    fares.fare = lambda stops, factor=1: 0  # leaks
 
 
 def test_replaces_a_function_victim():
@@ -38,7 +38,7 @@ def test_replaces_a_function_victim():
 
 @leaves("module_globals", "shop.fares.PRICES*")
 def test_dictionary():
-    fares.PRICES["day"] = 6
+    fares.PRICES["day"] = 6  # leaks
 
 
 def test_dictionary_victim():
@@ -47,7 +47,7 @@ def test_dictionary_victim():
 
 @leaves("module_globals", "shop.fares.STOPS*")
 def test_list():
-    fares.STOPS.append("planted")
+    fares.STOPS.append("planted")  # leaks
 
 
 def test_list_victim():
@@ -56,7 +56,7 @@ def test_list_victim():
 
 @leaves("module_globals", "shop.fares.CLOSED*")
 def test_set():
-    fares.CLOSED.add("planted")
+    fares.CLOSED.add("planted")  # leaks
 
 
 def test_set_victim():
@@ -65,7 +65,7 @@ def test_set_victim():
 
 @leaves("module_globals", "shop.fares.PER_ZONE*")
 def test_list_in_a_dictionary():
-    fares.PER_ZONE["inner"].reverse()
+    fares.PER_ZONE["inner"].reverse()  # leaks
 
 
 def test_list_in_a_dictionary_victim():
@@ -74,7 +74,7 @@ def test_list_in_a_dictionary_victim():
 
 @leaves("module_globals", "shop.fares.SETTINGS*")
 def test_object():
-    fares.SETTINGS.currency = "SEK"
+    fares.SETTINGS.currency = "SEK"  # leaks
 
 
 def test_object_victim():
@@ -92,7 +92,7 @@ def test_singleton_victim():
 
 @leaves("module_globals", "test_project.SEEN*")
 def test_list_of_the_tests_own_module():
-    SEEN.append("planted")
+    SEEN.append("planted")  # leaks
 
 
 def test_list_of_the_tests_own_module_victim():
@@ -101,7 +101,7 @@ def test_list_of_the_tests_own_module_victim():
 
 @leaves("class_attributes", "shop.fares.Settings.half")
 def test_class_attribute():
-    fares.Settings.half = 0.25
+    fares.Settings.half = 0.25  # leaks
 
 
 def test_class_attribute_victim():
@@ -110,7 +110,7 @@ def test_class_attribute_victim():
 
 @leaves("class_attributes", "shop.fares.Settings.zones*")
 def test_list_of_a_class():
-    fares.Settings.zones.append("planted")
+    fares.Settings.zones.append("planted")  # leaks
 
 
 def test_list_of_a_class_victim():
@@ -119,7 +119,7 @@ def test_list_of_a_class_victim():
 
 @leaves("class_attributes", "shop.fares.Settings.price")
 def test_replaces_a_method():
-    fares.Settings.price = lambda self, stops: 0.0
+    fares.Settings.price = lambda self, stops: 0.0  # leaks
 
 
 def test_replaces_a_method_victim():
@@ -128,7 +128,7 @@ def test_replaces_a_method_victim():
 
 @leaves("functions", "shop.fares.discount*")
 def test_default():
-    fares.discount.__defaults__ = (2,)
+    fares.discount.__defaults__ = (2,)  # leaks
 
 
 def test_default_victim():
@@ -137,7 +137,7 @@ def test_default_victim():
 
 @leaves("functions", "shop.fares.settings*")
 def test_attribute_of_a_function():
-    fares.settings.calls = 1
+    fares.settings.calls = 1  # leaks
 
 
 def test_attribute_of_a_function_victim():
@@ -146,7 +146,7 @@ def test_attribute_of_a_function_victim():
 
 @leaves("function_caches", "shop.fares.rate_of*")
 def test_cache():
-    fares.rate_of("planted").append(7)
+    fares.rate_of("planted").append(7)  # leaks
 
 
 def test_cache_victim():

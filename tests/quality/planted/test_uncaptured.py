@@ -10,7 +10,7 @@ import pytest
 
 @pytest.mark.leaves("streams", "sys.stdout", only="-s")
 def test_stdout():
-    sys.stdout = io.StringIO()
+    sys.stdout = io.StringIO()  # leaks
 
 
 def test_stdout_victim():

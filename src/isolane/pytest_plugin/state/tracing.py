@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from collections import ChainMap
 from collections.abc import Callable, Collection, Sequence
 from types import FrameType
 from typing import Any
@@ -19,6 +20,7 @@ from isolane.model.explanation import Blame, Stack
 from isolane.model.state import Change, Level
 from isolane.planning.culprit import CulpritSearch, Place
 from isolane.process_state.base import Kind
+from isolane.process_state.kinds import IN_CONTEXT
 from isolane.pytest_plugin.state.frames import Frames, Sort
 from isolane.pytest_plugin.state.own_names import is_of_module
 
@@ -59,6 +61,7 @@ class Tracer:
         self._lock = threading.Lock()
         self._before: dict[Kind[Any], Any] = {}
         self._last: dict[Kind[Any], Any] = {}
+        self._found: dict[Kind[Any], dict[Place, Change]] = {}
         self._search = CulpritSearch()
         self._at: tuple[FrameType, int] | None = None
         self._seconds_left = seconds_in_libraries
@@ -95,6 +98,7 @@ class Tracer:
         """Take the state as it is now for what it should be."""
         self._before = {kind: kind.snapshot() for kind in self._kinds}
         self._last = dict(self._before)
+        self._found = {kind: {} for kind in self._of_lines}
         self._search = CulpritSearch()
         self._at = None
         self._thread = _identity()
@@ -120,7 +124,7 @@ class Tracer:
         return Blame(self._frames.with_sources(blame.since), self._frames.with_sources(blame.last))
 
     def _differing(self, kinds: Sequence[Kind[Any]]) -> dict[Place, Change]:
-        found = {}
+        found: dict[Place, Change] = {}
         own = self._module
         for kind in kinds:
             for change in kind.diff(self._before[kind], self._last[kind]):
@@ -200,12 +204,14 @@ class Tracer:
             moved = False
             for kind in self._of_lines:
                 now = kind.snapshot()
-                last = self._last[kind]
-                if now is not last:
-                    moved = bool(kind.diff(last, now)) or moved
-                    self._last[kind] = now
+                last, self._last[kind] = self._last[kind], now
+                if now is not last and (kind.name in IN_CONTEXT or kind.diff(last, now)):
+                    differing = self._differing([kind])
+                    if differing != self._found[kind]:
+                        self._found[kind] = differing
+                        moved = True
             if moved:
                 stack: Stack = self._frames.stack(frame, line) if frame is not None else ()
-                self._search.step(stack, self._differing(self._of_lines))
+                self._search.step(stack, ChainMap(*self._found.values()))
         finally:
             self._lock.release()

@@ -34,7 +34,7 @@ def settings() -> Settings:
     """Return the one that is made when it is first asked for."""
     global _settings
     if _settings is None:
-        _settings = Settings()
+        _settings = Settings()  # leaks: test_singleton
     return _settings
 
 
