@@ -37,6 +37,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "contextvars": "context_variables:ContextVariablesKind",
         "socket_timeout": "socket_timeout:SocketTimeoutKind",
         "decimal": "decimal_context:DecimalContextKind",
+        "limits": "limits:LimitsKind",
+        "builtins": "builtin_names:BuiltinsKind",
         "gc": "gc_state:GarbageCollectorKind",
         "atexit": "atexit_handlers:AtExitKind",
         "caches": "caches:CachesKind",

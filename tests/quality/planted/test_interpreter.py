@@ -395,16 +395,42 @@ def test_exit_handler_victim():
     assert REGISTERED == []
 
 
-@leaves("", "a name that a test adds to builtins", gap="what is bound in Python's own modules is not looked at")
+@leaves("builtins", "planted")
 def test_builtin():
-    builtins.planted = 1
+    builtins.planted = 1  # leaks
+
+
+def test_builtin_victim():
+    assert not hasattr(builtins, "planted")
+
+
+@leaves("builtins", "ascii")
+def test_replaces_a_builtin():
+    builtins.ascii = repr  # leaks
+
+
+def test_replaces_a_builtin_victim():
+    assert ascii.__name__ == "ascii"
+
+
+@leaves("limits", "sys.getrecursionlimit")
+def test_recursion_limit():
+    sys.setrecursionlimit(RECURSION + 77)  # leaks
+
+
+def test_recursion_limit_victim():
+    assert sys.getrecursionlimit() == RECURSION
+
+
+@leaves("limits", "sys.getswitchinterval")
+def test_switch_interval():
+    sys.setswitchinterval(0.05)  # leaks
+
+
+def test_switch_interval_victim():
+    assert sys.getswitchinterval() < 0.05
 
 
 @leaves("", "time.monotonic_ns", gap="what is bound in the modules of the standard library is not looked at")
 def test_replaces_a_function_of_the_standard_library():
     time.monotonic_ns = time.perf_counter_ns
-
-
-@leaves("", "sys.setrecursionlimit", gap="the interpreter's limits and intervals are not looked at")
-def test_recursion_limit():
-    sys.setrecursionlimit(RECURSION + 77)

@@ -13,6 +13,8 @@ def test_seeds_numpy():
 
 
 def test_seeds_numpy_victim():
-    state = numpy.random.get_state()[1].tolist()
+    before = numpy.random.get_state()
     numpy.random.seed(20)
-    assert numpy.random.get_state()[1].tolist() != state
+    seeded = numpy.random.get_state()
+    numpy.random.set_state(before)
+    assert before[1].tolist() != seeded[1].tolist()
