@@ -44,7 +44,7 @@ def test_without_isolation_the_victims_fail_and_are_told_by_whom(project):
     ended = project.write(LEAKING).pytest(*TWO, "--isolane-isolation=none", "--isolane-leaks=report", "-q")
     ends = finished(project.path)
     assert {name for name, end in ends.items() if end.category is Category.FAILED} == {"test_meets", "test_stays"}
-    assert "env LEFT: None → 'x' (left by test_fare.py::test_leaks)" in ended.out
+    assert "environment changed by test_fare.py::test_leaks: env LEFT: None → 'x'" in ended.out
 
 
 @ENGINES

@@ -47,6 +47,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "class_attributes": "class_attributes:ClassAttributesKind",
         "module_globals": "module_globals:ModuleGlobalsKind",
         "files": "files:FilesKind",
+        "rows": "rows:RowsKind",
     }
 )
 """Where each kind is, by its name. Adding a kind is adding a file, and its line here."""
@@ -55,7 +56,7 @@ RESTORED = ("env", "cwd", "umask", "sys_path", "logging", "warnings", "caches")
 """Those that are put back after each test where a suite asks for it and does not say which."""
 DEAR = ("function_caches", "functions", "class_attributes", "module_globals")
 """Those that take longer to look at than a quick test runs: they look into the project's modules."""
-OUTSIDE = ("files",)
+OUTSIDE = ("files", "rows")
 """Those that are not in the process: a fresh one finds them as they were left."""
 IN_CONTEXT = ("event_loop", "locale_time")
 """Those with changes that come to count by something else, a loop by what is scheduled, a zone when ``TZ`` is put back:
@@ -66,13 +67,15 @@ to find the line, each look is compared with the beginning, and not with the loo
 class Surroundings:
     """What some kinds need to know. root: the project. modules: what counts as the project's wherever it lies.
 
-    caches: what the kind ``caches`` clears. temporary: directories in which tests may leave what they like.
+    caches: what the kind ``caches`` clears. temporary: directories in which tests may leave what they like. databases:
+    what the kind ``rows`` looks at, a file of SQLite or ``module:attribute``.
     """
 
     root: Path = field(default_factory=Path.cwd)
     modules: Sequence[str] = ()
     caches: Sequence[CacheReference] = ()
     temporary: Sequence[Path] = ()
+    databases: Sequence[str] = ()
 
 
 def check_names(names: Sequence[object]) -> None:
@@ -103,6 +106,11 @@ def _needs(names: Sequence[str], around: Surroundings) -> dict[str, Callable[[An
         "caches": lambda make: make(around.caches),
         "files": lambda make: make(without=around.temporary),
     }
+    if "rows" in names and around.databases:
+        from isolane.process_state.databases import databases
+
+        registered = databases(around.databases, around.root)
+        needs["rows"] = lambda make: make(registered)
     if set(DEAR) & set(names):
         from isolane.process_state.project_modules import ProjectModules
 

@@ -52,6 +52,13 @@ def add_isolation_options(parser: pytest.Parser) -> None:
         help="What tests may leave behind, as KIND:NAME with wildcards, such as env:APP_*; one a line.",
     )
     parser.addini(
+        "isolane_databases",
+        type="linelist",
+        default=[],
+        help="Databases whose rows are looked at after each test where leaks are asked for: a path of an SQLite file, "
+        "or module:attribute of an open sqlite3 connection or a function that counts rows by table; one a line.",
+    )
+    parser.addini(
         "isolane_restore",
         type="args",
         default=None,

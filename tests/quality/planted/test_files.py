@@ -1,4 +1,4 @@
-"""Leaks into files. No victims: a fresh process finds them as they were left; and none minds being run twice."""
+"""Leaks into files and databases. No victims: a fresh process finds what was left; none minds being run twice."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from shop.orders import CONNECTION
 
 leaves = pytest.mark.leaves
 
@@ -40,6 +41,11 @@ def test_file_in_the_temporary_directory():
 @leaves("files", "*planted-directory")
 def test_directory_in_the_temporary_directory():
     (Path(os.environ["TMPDIR"]) / "planted-directory").mkdir(exist_ok=True)  # leaks
+
+
+@leaves("rows", "shop.orders:CONNECTION orders")
+def test_rows():
+    CONNECTION.execute("INSERT INTO orders VALUES ('harbour')")  # leaks
 
 
 @leaves(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from isolane.model.errors import UsageError
 from isolane.pytest_plugin.engine import engine_of
 from isolane.pytest_plugin.options import value_of
 
@@ -104,5 +105,9 @@ def kinds_of(config: pytest.Config, unseen: Collection[str]) -> dict[str, Kind[A
         config.rootpath,
         caches=cache_references(config),
         temporary=[Path(config.invocation_params.dir, base)] if base else [],
+        databases=config.getini("isolane_databases"),
     )
-    return {kind.name: kind for kind in make_kinds([name for name in KINDS if name not in unseen], around)}
+    try:
+        return {kind.name: kind for kind in make_kinds([name for name in KINDS if name not in unseen], around)}
+    except UsageError as error:
+        raise pytest.UsageError(f"isolane_databases: {error}") from None

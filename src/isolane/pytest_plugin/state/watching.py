@@ -12,6 +12,7 @@ from isolane.model.state import Change, Leak, Level
 from isolane.process_state.watch import Findings, StateWatch
 from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.own_names import weigh
+from isolane.pytest_plugin.state.words import who_left
 
 LEAKS_ATTRIBUTE = "isolane_leaks"
 """What a test's last report carries to the process that reports: leaks as :meth:`Leak.to_plain` has them."""
@@ -183,7 +184,7 @@ class LeakWatch:
         if report.outcome == "failed":
             self._failed = True
             if self._standing and report.when != "teardown":
-                lines = "\n".join(f"{leak.change} (left by {leak.owner})" for leak in self._standing.values())
+                lines = "\n".join(map(who_left, self._standing.values()))
                 report.sections.append(("isolane: dirty before this test began", lines))
         if self._leaks and report.when == "teardown":
             leaks, self._leaks = self._leaks, []
