@@ -223,6 +223,49 @@ def test_what_outlives_its_fixture_is_told_under_the_fixtures_name(project, engi
     assert not lines_with(ended.out, "test_uses: env")
 
 
+@pytest.mark.parametrize("engine", [SERIAL, TWO], ids=["serial", "fork"])
+def test_what_a_fixture_has_left_is_put_back_where_nobody_else_has_changed_its_kind(project, engine):
+    project.write(
+        {
+            "conftest.py": """
+                import os, pytest
+                @pytest.fixture(scope="session")
+                def late():
+                    os.environ["LATE"] = "x"
+                    yield
+                    del os.environ["LATE"]
+            """,
+            "test_a.py": """
+                import os, pytest
+                @pytest.fixture(scope="module", autouse=True)
+                def server(tmp_path_factory):
+                    os.chdir(tmp_path_factory.mktemp("server"))
+                    os.environ["SERVER"] = "up"
+                def test_leaks_as_well(): os.environ["LEFT"] = "x"
+                def test_last(): assert "LEFT" not in os.environ
+            """,
+            "test_b.py": """
+                import os, pytest
+                @pytest.fixture(scope="module", autouse=True)
+                def broker():
+                    assert "SERVER" not in os.environ
+                    os.environ["BROKER"] = "up"
+                def test_starts(request):
+                    request.getfixturevalue("late")
+                    assert os.getcwd() == str(request.config.rootpath)
+            """,
+            "test_c.py": """
+                import os
+                def test_counts_on_it(late): assert os.environ["LATE"] == "x" and os.environ["BROKER"] == "up"
+            """,
+        }
+    )
+    one_process = ("-n", "1", "--dist=loadscope", "--isolane-isolation=none") if engine == TWO else ()
+    ended = project.pytest(*engine, *one_process, "--isolane-leaks=restore", "-q")
+    assert ended.code == 0, ended.out
+    assert "isolane: 3 tests left state behind" in ended.out
+
+
 @pytest.mark.parametrize("isolation", ["module", "test"])
 def test_each_has_a_process_of_its_own(project, isolation):
     project.write(

@@ -112,14 +112,29 @@ class StateWatch:
         if record is not None and record.at_teardown is None:
             record.at_teardown = self._states(self._quick + self._dear)
 
-    def owner_has_ended(self, owner: Hashable) -> tuple[Change, ...]:
-        """It is torn down: return what it has left behind."""
+    def owner_has_ended(
+        self, owner: Hashable, is_to_go: Callable[[Change], bool] = lambda _change: False
+    ) -> tuple[Change, ...]:
+        """It is torn down: return what it has left behind.
+
+        is_to_go: what is not to stay. It is found by the next look, and can be put back then, where nothing else of its
+        kind has been changed since the fixture was set up, by anyone who counts on it: a kind is put back whole.
+        """
         record = self._owners.pop(owner, None)
         if record is None or record.at_teardown is None:
             return ()
         now = self._follow(record.at_teardown)
         names = record.names | self._names(record.at_teardown, now)
-        return tuple(change for change in self._changes(record.before, now) if (change.kind, change.name) in names)
+        left = tuple(change for change in self._changes(record.before, now) if (change.kind, change.name) in names)
+        going = {(change.kind, change.name) for change in left if is_to_go(change)}
+        kinds = {kind for kind, _ in going}
+        for kind, before in record.before.items():
+            if kind.name in kinds and all(
+                change.level is Level.HARMLESS or (change.kind, change.name) in going
+                for change in kind.diff(before, self._expected[kind])
+            ):
+                self._expected[kind] = before
+        return left
 
     # -- looking
 

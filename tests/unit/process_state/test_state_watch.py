@@ -127,6 +127,37 @@ def test_what_a_fixture_sets_up_is_its_own_until_it_is_torn_down(watch, quick):
     assert watch.look(closely=True).changes == ()
 
 
+def end_of_a_fixture(watch, quick, *, also=""):
+    """Set up a fixture, change something besides where that is given, tear down, and return what a look finds."""
+    watch.owner_begins("fixture")
+    quick.notes["kept"] = "x"
+    watch.owner_is_ready("fixture")
+    if also:
+        watch.owner_begins("another")
+        quick.notes[also] = "y"
+        watch.owner_is_ready("another")
+    quick.notes["of the test"] = "z"
+    watch.owner_ends("fixture")
+    assert names(watch.owner_has_ended("fixture", lambda _change: True)) == [("quick", "kept")]
+    before = watch.expected()
+    found = watch.look(closely=True).changes
+    return before, found
+
+
+def test_what_is_to_go_is_found_by_the_next_look_and_put_back(watch, quick):
+    before, found = end_of_a_fixture(watch, quick)
+    assert names(found) == [("quick", "kept"), ("quick", "of the test")]
+    assert watch.restore(before, found) == ()
+    assert quick.notes == {}
+
+
+def test_what_is_to_go_stays_where_another_fixture_has_changed_its_kind_since(watch, quick):
+    before, found = end_of_a_fixture(watch, quick, also="counts on it")
+    assert names(found) == [("quick", "of the test")]
+    watch.restore(before, found)
+    assert quick.notes == {"kept": "x", "counts on it": "y"}
+
+
 def test_a_fixture_within_a_fixture_owns_what_it_changed(watch, quick):
     watch.owner_begins("outer")
     quick.notes["outer"] = "1"

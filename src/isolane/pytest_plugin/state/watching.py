@@ -46,6 +46,8 @@ class LeakWatch:
         self._tells_harmless = tells_harmless
         self._begun = False
         self._failed = False
+        self._tearing_down: pytest.Item | None = None
+        """Where a fixture ends at another time, to set up another of the same comes next, and nothing is put back."""
         self._leaks: list[Leak] = []
         self._of_fixtures: list[Leak] = []
         self._standing: dict[tuple[str, str], Leak] = {}
@@ -101,7 +103,13 @@ class LeakWatch:
             return
         place = fixturedef.baseid or request.node.nodeid
         owner = f"fixture {fixturedef.argname} of {place}" if place else f"fixture {fixturedef.argname}"
-        left = weigh(self._watch.owner_has_ended(fixturedef), fixturedef.argname, request)
+        accepted = self._accepted.by(self._tearing_down) if self._restores and self._tearing_down else None
+
+        def is_to_go(change: Change) -> bool:
+            (weighed,) = weigh([change], fixturedef.argname, request)
+            return accepted is not None and weighed.level is not Level.HARMLESS and not accepted(change)
+
+        left = weigh(self._watch.owner_has_ended(fixturedef, is_to_go), fixturedef.argname, request)
         self._of_fixtures += [Leak(owner, change) for change in left]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -116,12 +124,15 @@ class LeakWatch:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
         """Look, when all that belongs to the test has been torn down."""
+        self._tearing_down = item
         try:
             yield
         except TEST_OUTCOME:  # pytest.fail raises what is no Exception
             self._failed = True
             self.look(item)
             raise
+        finally:
+            self._tearing_down = None
         found = self.look(item)
         if found and self._fails:
             lines = "\n".join(f"  {leak.change} ({leak.change.level.value})" for leak in found)
@@ -155,11 +166,16 @@ class LeakWatch:
         leaks = [*of_fixtures, *(Leak(item.nodeid, one) for one in changes)]
         seen = [leak for leak in leaks if leak.change.level is not Level.HARMLESS]
         self._leaks += leaks if self._tells_harmless else seen
-        if self._restores and changes and not self.again:
+        if self._restores and not self.again:
             # A kind is put back whole, and what is known of it is to stay.
             known = {one.kind for one in findings.changes if accepted(one)}
-            kept = tuple(one for one in changes if one.kind in known)
-            changes = kept + self._watch.restore(before, [one for one in changes if one.kind not in known])
+            going = [one for one in findings.changes if one.kind not in known]
+            left = self._watch.restore(before, going)
+            gone = {(one.kind, one.name) for one in going} - {(one.kind, one.name) for one in left}
+            changes = tuple(one for one in changes if one.kind in known) + tuple(
+                one for one in left if (one.kind, one.name) not in owned
+            )
+            of_fixtures = [leak for leak in of_fixtures if (leak.change.kind, leak.change.name) not in gone]
         stays = (*changes, *(leak.change for leak in of_fixtures))
         staying = set(stays)
         self._standing.update({(leak.change.kind, leak.change.name): leak for leak in seen if leak.change in staying})
