@@ -39,6 +39,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "decimal": "decimal_context:DecimalContextKind",
         "limits": "limits:LimitsKind",
         "builtins": "builtin_names:BuiltinsKind",
+        "library": "library:LibraryKind",
         "gc": "gc_state:GarbageCollectorKind",
         "atexit": "atexit_handlers:AtExitKind",
         "caches": "caches:CachesKind",
@@ -54,8 +55,10 @@ KINDS: Mapping[str, str] = MappingProxyType(
 
 RESTORED = ("env", "cwd", "umask", "sys_path", "logging", "warnings", "caches")
 """Those that are put back after each test where a suite asks for it and does not say which."""
-DEAR = ("function_caches", "functions", "class_attributes", "module_globals")
-"""Those that take longer to look at than a quick test runs: they look into the project's modules."""
+OF_PROJECT = ("function_caches", "functions", "class_attributes", "module_globals")
+"""Those that look into the project's modules."""
+DEAR = ("library", *OF_PROJECT)
+"""Those that take longer to look at than a quick test runs: they look into many modules."""
 OUTSIDE = ("files", "rows")
 """Those that are not in the process: a fresh one finds them as they were left."""
 IN_CONTEXT = ("event_loop", "locale_time")
@@ -111,9 +114,9 @@ def _needs(names: Sequence[str], around: Surroundings) -> dict[str, Callable[[An
 
         registered = databases(around.databases, around.root)
         needs["rows"] = lambda make: make(registered)
-    if set(DEAR) & set(names):
+    if set(OF_PROJECT) & set(names):
         from isolane.process_state.project_modules import ProjectModules
 
         modules = ProjectModules([around.root], around.modules)
-        needs |= dict.fromkeys(DEAR, lambda make: make(modules))
+        needs |= dict.fromkeys(OF_PROJECT, lambda make: make(modules))
     return needs

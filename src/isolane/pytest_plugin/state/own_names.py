@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from isolane.model.state import Change, Level
-from isolane.process_state.kinds import DEAR
+from isolane.process_state.kinds import OF_PROJECT
 
 _OF_MODULES = "_xunit_setup_module_fixture_"
 """What pytest makes of ``setup_module``. A module's other fixtures are not for all of its tests."""
@@ -19,7 +19,7 @@ _OF_MODULES = "_xunit_setup_module_fixture_"
 
 def is_of_module(change: Change, module: str) -> bool:
     """Whether a change is among a module's own names, which it has when it is imported, and not left behind."""
-    return change.kind in DEAR and f"{change.name}.".startswith(f"{module}.")
+    return change.kind in OF_PROJECT and f"{change.name}.".startswith(f"{module}.")
 
 
 def weigh(changes: Iterable[Change], name: str, request: pytest.FixtureRequest) -> list[Change]:
