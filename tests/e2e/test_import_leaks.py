@@ -10,6 +10,7 @@ XDIST = ("-n", "2", "--isolane-engine", "xdist")
 ENGINES = pytest.mark.parametrize("engine", [SERIAL, TWO, XDIST], ids=["serial", "fork", "xdist"])
 SHOP = {
     "shop.py": """
+        REGISTRY = {}
         class Shop:
             def price(self): return 1
     """,
@@ -21,6 +22,7 @@ SHOP = {
     "test_patches.py": """
         import shop
         shop.Shop.price = lambda self: 2
+        shop.REGISTRY.update(patches=1, prices=2)
         OWN = {"of": "this module"}
         def test_price(): assert shop.Shop().price() == 2
     """,
@@ -39,9 +41,10 @@ def test_each_change_is_told_once_under_the_modules_name(project, engine):
     ended = project.write(SHOP).pytest(*engine, "--isolane-leaks=report", "-q", COLUMNS="300")
     assert ended.code == 0, ended.out
     told = lines_with(ended.out, "module ")
-    assert len(told) == 2, ended.out
+    assert len(told) == 3, ended.out
     assert OF_CONFTEST in told
     assert lines_with(ended.out, OF_TESTS)
+    assert lines_with(ended.out, "shop.REGISTRY['patches']: None → 1 (suspect), and 1 more there")
 
 
 @pytest.mark.parametrize("engine", [TWO, XDIST], ids=["fork", "xdist"])
@@ -53,7 +56,9 @@ def test_a_run_that_is_to_fail_for_leaks_fails_for_these_in_one_line(project, en
 
 
 def test_those_that_the_suite_knows_of_are_not_told(project):
-    known = "[pytest]\nisolane_known_leaks =\n    env:AT_CONFTEST\n    class_attributes:shop.*\n"
+    known = (
+        "[pytest]\nisolane_known_leaks =\n    env:AT_CONFTEST\n    class_attributes:shop.*\n    module_globals:shop.*\n"
+    )
     ended = project.write(SHOP | {"pytest.ini": known}).pytest(*SERIAL, "--isolane-leaks=fail", "-q")
     assert ended.code == 0, ended.out
     assert "state" not in ended.out

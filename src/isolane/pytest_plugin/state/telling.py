@@ -26,7 +26,7 @@ class LeakReport:
         self._fails = leaks == "fail"
         self._looks_at_imports = leaks != "off"
         self._leaks: list[Leak] = []
-        self._of_imports: dict[tuple[str, str, str], Leak] = {}
+        self._of_imports: dict[tuple[str, str, str], dict[str, Leak]] = {}
         self.customs = Customs()
         self.renewed = 0
         """How many processes have been replaced because of what a test had left in them."""
@@ -59,15 +59,18 @@ class LeakReport:
 
     def _take_imports(self, leaks: list[Leak]) -> None:
         for leak in leaks:
-            self._of_imports.setdefault((leak.owner, leak.change.kind, leak.change.name), leak)
+            self._of_imports.setdefault((leak.owner, *leak.change.place), {}).setdefault(leak.change.name, leak)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell."""
         if self._lists and (self._of_imports or self._leaks):
             terminalreporter.write_sep("=", "state left behind")
-            for leak in (*self._of_imports.values(), *self._leaks):
+            for leak, *more in (tuple(leaks.values()) for leaks in self._of_imports.values()):
+                # A registry that each module fills is one thing to know, not a hundred.
+                terminalreporter.write_line(f"{leak}{f', and {len(more)} more there' if more else ''}")
+            for leak in self._leaks:
                 terminalreporter.write_line(str(leak))
-        modules = len({leak.owner for leak in self._of_imports.values()})
+        modules = len({owner for owner, _, _ in self._of_imports})
         if modules and (self._fails or not self._lists):
             verb = "leaves" if modules == 1 else "leave"
             line = f"isolane: {modules} module{_s(modules)} {verb} state behind when imported"
