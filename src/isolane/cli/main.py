@@ -105,18 +105,22 @@ def _run(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pro
 
 
 def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
-    from isolane.reports.measurements import stress_as_data, stress_lines
+    from isolane.reports.stress_text import stress_as_data, stress_lines
     from isolane.usecases.stress import StressRequest, stress
 
     request = StressRequest(
         project=options.project,
         runs=options.runs,
         python=options.python,
-        arguments=for_pytest,
+        arguments=(*options.tests, *for_pytest),
         workers=options.workers,
         seed=options.seed,
         stall_seconds=options.stall_timeout,
         engine=options.engine,
+        fresh=options.fresh,
+        rate=options.until_rate,
+        seconds=options.seconds,
+        varied=options.orders == "varied",
     )
     result = stress(request, progress)
     _print_result(options, progress, stress_as_data(result), stress_lines(result))

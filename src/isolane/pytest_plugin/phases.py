@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from isolane.model.events import TestFinished
 from isolane.model.identity import CONTROLLER
 from isolane.model.outcome import Category, Outcome
 from isolane.pytest_plugin.exception_names import EXCEPTION_ATTRIBUTE
@@ -79,6 +80,24 @@ class PhaseReports:
             elif found.is_bad or not result.is_bad:
                 result = found
         return result
+
+    def finished(self, at: float, node_id: str) -> TestFinished:
+        """Return what became of the test, as an event."""
+        outcome = self.outcome()
+        message, location = self.failure()
+        return TestFinished(
+            at,
+            node_id,
+            self.worker,
+            outcome.category,
+            outcome.detail,
+            self.setup,
+            self.call,
+            self.teardown,
+            message,
+            location,
+            self.attempts,
+        )
 
     def failure(self) -> tuple[str, str]:
         """Return the first line of the failure and where it was, both empty where nothing failed."""
