@@ -96,6 +96,17 @@ def new_parser() -> argparse.ArgumentParser:
     _project_option(map_)
     _json(map_)
 
+    quarantine = _verb(verbs, "quarantine", "tests that run and do not decide the exit code, until a day that is set")
+    quarantine.add_argument("action", choices=("add", "check"), help="write an entry; or name those that are over")
+    quarantine.add_argument(
+        "test", nargs="?", metavar="TEST", help="its node id; that of a function stands for all its parameters"
+    )
+    quarantine.add_argument("--reason", help="why")
+    quarantine.add_argument("--owner", help="who sees to it")
+    quarantine.add_argument("--expiry", metavar="DAY", help="the last day, like 2030-12-31 (default: in 30 days)")
+    _folder_option(quarantine)
+    _json(quarantine)
+
     combine = _verb(verbs, "combine", "merge the coverage data of workers, sessions and subprocesses into one")
     combine.add_argument("directory", nargs="?", type=Path, help="where the data files are (default: the data file's)")
     combine.add_argument("--data-file", type=Path, help="the merged file (default: COVERAGE_FILE, else .coverage)")
@@ -142,10 +153,14 @@ def _project(parser: argparse.ArgumentParser) -> None:
 
 
 def _project_option(parser: argparse.ArgumentParser) -> None:
+    _folder_option(parser)
+    _python(parser)
+
+
+def _folder_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", type=Path, default=Path(), metavar="DIR", help="the project's folder (default: here)"
     )
-    _python(parser)
 
 
 def _python(parser: argparse.ArgumentParser) -> None:

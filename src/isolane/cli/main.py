@@ -230,6 +230,24 @@ def _map(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pro
     return ExitCode.OK
 
 
+def _quarantine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.reports.quarantine_text import added_line, standing_lines, standings_as_data
+    from isolane.usecases.quarantine import AddRequest, add_entry, check_quarantine, today_in_utc
+
+    today = today_in_utc()
+    if options.action == "add":
+        if not (options.test and options.reason and options.owner):
+            raise UsageError(
+                "incomplete-entry", "add wants a test, --reason and --owner.", "Say who sees to it, and why."
+            )
+        request = AddRequest(options.test, options.reason, options.owner, options.expiry, options.project)
+        _print_lines([added_line(add_entry(request, today))])
+        return ExitCode.OK
+    found = check_quarantine(options.project, today)
+    _print_result(options, progress, standings_as_data(found), standing_lines(found))
+    return ExitCode.FAILED if any(one.is_expired or one.is_healed for one in found) else ExitCode.OK
+
+
 def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.combine import combine
 
@@ -256,6 +274,7 @@ _VERBS: dict[str, _Verb] = {
     "explain": _explain,
     "hunt": _hunt,
     "map": _map,
+    "quarantine": _quarantine,
     "combine": _combine,
     "init": _init,
 }

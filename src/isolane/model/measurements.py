@@ -36,10 +36,12 @@ class StressedTest:
 
 @dataclass(frozen=True)
 class StressResult:
-    """N runs. failed_runs: those with a failure. deaths: how runs ended that did not come to their end.
+    """N runs.
 
-    forked: each run was made by one worker, in a fork of what was collected once. note: why not, where it was not to
-    be expected. varied: each run had an order and a seed of its own. rate: what each test's flake rate was to be under.
+    failed_runs: those with a failure of a test that is not quarantined. deaths: how runs ended that did not come to
+    their end. forked: each run was made by one worker, in a fork of what was collected once. note: why not, where it
+    was not to be expected. varied: each run had an order and a seed of its own. rate: what each test's flake rate was
+    to be under.
     """
 
     runs: int

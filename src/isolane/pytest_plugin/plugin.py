@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from isolane.model.plan import HANDOVER_VARIABLE, Handover
+from isolane.model.plan import HANDOVER_VARIABLE, QUARANTINE, Handover
 from isolane.pytest_plugin.engine import choose_engine, engine_key, engine_of, workers_of
 from isolane.pytest_plugin.options import add_options, number_of, value_of
 from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice, header_line, may_have_workers
@@ -109,6 +109,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.recording import register_recorder
 
         register_recorder(config, handover, seed, config.stash.get(_choice_key, Choice("")).added)
+    if (handover is None or handover.judges) and config.rootpath.joinpath(QUARANTINE).is_file():
+        from isolane.pytest_plugin.quarantining import register_quarantine
+
+        register_quarantine(config)
     if handover is not None and handover.probe:
         from isolane.pytest_plugin.state.probes import register_probe
 

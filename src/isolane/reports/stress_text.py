@@ -40,7 +40,10 @@ def stress_lines(result: StressResult) -> Iterator[str]:
         low, high = clopper_pearson(result.failed_runs, result.runs)
         yield f"A run of the suite fails in {low:.1%} to {high:.1%} of cases (95% interval)."
     if result.passed and result.runs:
-        yield clean_sentence(result.runs)
+        if result.misbehaving:
+            yield "Only quarantined tests failed; they do not decide."
+        else:
+            yield clean_sentence(result.runs)
     if result.rate is not None:
         yield from _rate_lines(result, result.rate)
 
@@ -69,7 +72,8 @@ def _engine(result: StressResult) -> str:
 def _test_lines(test: StressedTest) -> Iterator[str]:
     low, high = clopper_pearson(test.failures, test.runs)
     rate = f"at least {low:.1%}" if test.failures == test.runs else f"{low:.1%} to {high:.1%}"
-    yield f"  {test.node_id}: {test.failures} of {test.runs} (flake rate {rate}, 95% interval)"
+    quarantined = ", quarantined" if test.quarantined else ""
+    yield f"  {test.node_id}: {test.failures} of {test.runs} (flake rate {rate}, 95% interval){quarantined}"
     bad = {how: count for how, count in test.outcomes.items() if how != "passed"}
     yield f"    {', '.join(f'{count} {how}' for how, count in bad.items())}"
     for what, (failures, runs) in (
@@ -107,7 +111,8 @@ def stress_as_data(result: StressResult) -> dict[str, Any]:
     """Return the result as what JSON can hold."""
     data = asdict(result)
     data["passed"] = result.passed
-    data["upper_bound"] = upper_bound_without_failure(result.runs) if result.passed else None
+    is_clean = result.passed and not result.misbehaving
+    data["upper_bound"] = upper_bound_without_failure(result.runs) if is_clean else None
     for test in data["misbehaving"]:
         test["behaviour"] = test["behaviour"].value
         test["interval"] = clopper_pearson(test["failures"], test["runs"])

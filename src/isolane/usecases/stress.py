@@ -15,6 +15,7 @@ from isolane.model.stress import StressOrders
 from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import parse_worker_count
 from isolane.usecases.execution import Observer
+from isolane.usecases.quarantine import read_quarantine, today_in_utc
 from isolane.usecases.stress_forks import make_forked_runs
 from isolane.usecases.stress_fresh import make_fresh_runs
 from isolane.usecases.workshop import open_workshop
@@ -56,7 +57,12 @@ def stress(request: StressRequest, observer: Observer) -> StressResult:
         stall_seconds=request.stall_seconds,
     )
     environment = held_environment(os.environ)
+    quarantine, today = read_quarantine(request.project.resolve()), today_in_utc()
     note, obstacle = _why_fresh(request, held=bool(environment)), ""
+
+    def is_quarantined(test: str) -> bool:
+        return quarantine.entry_of(test, today) is not None
+
     with open_workshop(request.project, request.python) as workshop:
         plan = RunPlan(
             workshop.project,
@@ -68,7 +74,7 @@ def stress(request: StressRequest, observer: Observer) -> StressResult:
             environment=environment,
         )
         if note is None:
-            made = make_forked_runs(workshop, plan, orders, observer)
+            made = make_forked_runs(workshop, plan, orders, observer, is_quarantined)
             if isinstance(made, StressResult):
                 return made
             obstacle = made
@@ -79,7 +85,7 @@ def stress(request: StressRequest, observer: Observer) -> StressResult:
                     "Use --engine auto, or xdist: each run then starts anew.",
                 )
             note = f"Each run in a new interpreter, and not in a fork: {obstacle}."
-        return make_fresh_runs(workshop, plan, orders, observer, note)
+        return make_fresh_runs(workshop, plan, orders, observer, is_quarantined, note)
 
 
 def _why_fresh(request: StressRequest, *, held: bool) -> str | None:

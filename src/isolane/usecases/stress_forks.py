@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,13 @@ from isolane.usecases.suggestion import replay_words
 from isolane.usecases.workshop import Workshop
 
 
-def make_forked_runs(workshop: Workshop, plan: RunPlan, orders: StressOrders, observer: Observer) -> StressResult | str:
+def make_forked_runs(
+    workshop: Workshop,
+    plan: RunPlan,
+    orders: StressOrders,
+    observer: Observer,
+    is_quarantined: Callable[[str], bool],
+) -> StressResult | str:
     """Make the runs and return what they say; or why they cannot be forked.
 
     Raises :class:`~isolane.model.errors.IsolaneError` where there are no tests, or the session breaks off.
@@ -55,7 +61,7 @@ def make_forked_runs(workshop: Workshop, plan: RunPlan, orders: StressOrders, ob
             f"See {directory}.",
         )
     shutil.rmtree(directory, ignore_errors=True)  # its runs are on record, each by itself
-    return told.result(time.monotonic() - started)
+    return told.result(time.monotonic() - started, is_quarantined)
 
 
 class _Told:
@@ -111,7 +117,7 @@ class _Told:
         )
         self._observer.run_finished(_title(len(self._runs), self._orders), record, run.died)
 
-    def result(self, seconds: float) -> StressResult:
+    def result(self, seconds: float, is_quarantined: Callable[[str], bool]) -> StressResult:
         """Return what all of it says."""
         orders, runs = self._orders, self._runs
         by_number = {run.number: run for run in runs}
@@ -126,6 +132,7 @@ class _Told:
                 tally.alone,
                 tally.elsewhere,
                 tally.by_itself,
+                is_quarantined(test),
             )
             for test, tally in self._tallies.items()
         ]
@@ -133,7 +140,7 @@ class _Told:
             runs=len(runs),
             workers=orders.count if orders.count > 1 else 0,
             tests=self._tests,
-            failed_runs=sum(bool(run.bad or run.died) for run in runs),
+            failed_runs=sum(bool(run.died) or not all(map(is_quarantined, run.bad)) for run in runs),
             misbehaving=tuple(misbehaving),
             deaths=tuple(f"{_title(run.number, orders)}: the process {run.died}" for run in runs if run.died),
             seconds=seconds,

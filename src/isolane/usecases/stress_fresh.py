@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from isolane.model.measurements import StressedTest, StressResult
@@ -20,7 +20,12 @@ from isolane.usecases.workshop import Workshop
 
 
 def make_fresh_runs(
-    workshop: Workshop, plan: RunPlan, orders: StressOrders, observer: Observer, note: str
+    workshop: Workshop,
+    plan: RunPlan,
+    orders: StressOrders,
+    observer: Observer,
+    is_quarantined: Callable[[str], bool],
+    note: str,
 ) -> StressResult:
     """Make the runs, each split over the workers. note: why they are not forked, if that is to be said."""
     started = time.monotonic()
@@ -41,7 +46,9 @@ def make_fresh_runs(
         run_ids.append(execution.directory.name)
         if how:
             deaths.append(f"{title}: the process {how}")
-        failed_runs += bool(how) or any(outcome.is_bad for outcome in record.outcomes.values())
+        failed_runs += bool(how) or any(
+            outcome.is_bad and not is_quarantined(test) for test, outcome in record.outcomes.items()
+        )
         for node_id, outcome in record.outcomes.items():
             outcomes.setdefault(node_id, []).append(outcome)
             if outcome.is_bad:
@@ -52,7 +59,10 @@ def make_fresh_runs(
         tests=len(outcomes),
         failed_runs=failed_runs,
         misbehaving=tuple(
-            _stressed(node_id, outcomes[node_id], replay, varied=orders.varied)
+            replace(
+                _stressed(node_id, outcomes[node_id], replay, varied=orders.varied),
+                quarantined=is_quarantined(node_id),
+            )
             for node_id, replay in first_failures.items()
         ),
         deaths=tuple(deaths),

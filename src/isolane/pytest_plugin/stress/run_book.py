@@ -196,7 +196,7 @@ def header_of_run(session: RunStarted, run_id: str, *, seed: int | None, randoml
         run_id=run_id,
         label="stress",
         engine="fork",
-        seed=seed,
+        seed=session.seed if seed is None else seed,
         settings=settings,
         workers=workers if workers > 1 else 0,
         dist=SIDE_BY_SIDE if workers > 1 else "no",
