@@ -43,20 +43,12 @@ class PhaseReports:
 
     def add(self, report: pytest.TestReport) -> None:
         """Take one report into account."""
-        when = report.when
         extra = report.__dict__
         if "context" in extra:
             return
-        if when == "call":
-            self.call += report.duration
-        elif when == "setup":
-            self.setup += report.duration
-            self.awaits_rerun = False
-            if "node" in extra:
-                self.worker = extra["node"].gateway.id
-        elif when == "teardown":
-            self.teardown += report.duration
-            self.is_over = True
+        self.lasted(report.when, report.duration)
+        if report.when == "setup" and "node" in extra:
+            self.worker = extra["node"].gateway.id
         if report.outcome == "passed" and "wasxfail" not in extra:
             return
         self.is_plain_pass = False
@@ -68,6 +60,17 @@ class PhaseReports:
             self.reports.clear()
         else:
             self.reports.append(report)
+
+    def lasted(self, when: str | None, seconds: float) -> None:
+        """Take a phase's time into account: of one that has simply passed there is no more to know."""
+        if when == "call":
+            self.call += seconds
+        elif when == "setup":
+            self.setup += seconds
+            self.awaits_rerun = False
+        elif when == "teardown":
+            self.teardown += seconds
+            self.is_over = True
 
     def outcome(self) -> Outcome:
         """Return how the test ended; the last attempt counts."""

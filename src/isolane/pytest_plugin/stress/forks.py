@@ -74,6 +74,9 @@ class Forks:
         self._quickly = only_pytest_serializes(self._config)
         self._reader = Reader(self._config)
         self._node_ids = [item.nodeid for item in session.items]
+        self._locations = [item.location for item in session.items]  # from here on every fork knows them
+        self._first_phases: dict[int, Reported] = {}
+        """Of each test the last message that had its keywords: what a report of a failure cannot be made without."""
         self._conditions = Conditions(self._config)
         self._planned: Sequence[Planned] = ()
         self._books: dict[int, RunBook] = {}
@@ -170,9 +173,21 @@ class Forks:
 
     def _reported(self, worker: str, message: Reported) -> None:
         book = self._books.get(self._unit.get(worker, ONE_TEST))
-        if book is not None:
-            location = self._session.items[message.test].location
-            book.reported(message.test, self._reader.report(message, self._node_ids[message.test], location))
+        if book is None:
+            return
+        test, values = message.test, message.values
+        if not message.serialized:
+            if message.keywords is not None:
+                self._first_phases[test] = message
+            if values["outcome"] == "passed" and "wasxfail" not in values and "context" not in values:
+                book.phase_passed(test, values["when"], values["duration"])  # nearly all are; a report says no more
+                return
+            if message.keywords is None:
+                self._report(self._first_phases[test])
+        book.reported(test, self._report(message))
+
+    def _report(self, message: Reported) -> pytest.TestReport:
+        return self._reader.report(message, self._node_ids[message.test], self._locations[message.test])
 
     def _finished(self, worker: str, message: Finished) -> None:
         unit = self._unit.get(worker, ONE_TEST)

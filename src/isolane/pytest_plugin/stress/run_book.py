@@ -90,6 +90,12 @@ class RunBook:
         if report.outcome == "failed":
             self._failures.append(_failure(report))
 
+    def phase_passed(self, test: int, when: str, seconds: float) -> None:
+        """Note that one of its phases has passed."""
+        phases = self._open.get(test)
+        if phases is not None:
+            phases.lasted(when, seconds)
+
     def finished(self, test: int, node_id: str) -> None:
         """Note that it has ended."""
         phases = self._open.pop(test, None)
