@@ -130,6 +130,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.needs import ResourceLocks
 
         config.pluginmanager.register(ResourceLocks(Path(workerinput["isolane"]["locks"])), "isolane-resource-locks")
+    if value_of(config, "stress-load") == "on" and not any(getattr(config.option, one, False) for one in _RUN_NOTHING):
+        from isolane.pytest_plugin.load.loading import put_under_load
+
+        put_under_load(config)
     engine = engine_of(config)
     if engine.workers:
         from isolane.pytest_plugin.xdist_controller import choices_key, register_xdist_controller
