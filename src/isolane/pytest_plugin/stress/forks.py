@@ -87,7 +87,7 @@ class Forks:
         factory: Any = getattr(self._config, "_tmp_path_factory", None)
         if factory is not None:
             factory.getbasetemp()
-        self._state.before_fork(self._config)
+        self._state.before_fork(self._config, measures=False)
         gc.collect()
         gc.freeze()
 
