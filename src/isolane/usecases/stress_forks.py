@@ -74,7 +74,8 @@ class _Told:
         self._file, self._plan, self._orders, self._observer = file, plan, orders, observer
         self._offset = 0
         self._rest = b""
-        self._tests = 0
+        self._places: dict[str, int] = {}
+        """Of each test, in the order of collection."""
         self._runs: list[StressedRun] = []
         self._tallies: dict[str, Tally] = {}
 
@@ -85,7 +86,7 @@ class _Told:
                 self.obstacle = line["obstacle"]
             elif "collected" in line:
                 self.has_collected = True
-                self._tests = line["collected"]
+                self._places = {test: place for place, test in enumerate(line["collected"])}
             elif "run" in line:
                 self._take(StressedRun.from_data(line["run"]), session)
             elif "tallies" in line:
@@ -109,7 +110,7 @@ class _Told:
             self._observer.run_started(_title(len(self._runs) + 1, self._orders), self._plan)
         self._runs.append(run)
         bad = {test: Outcome.parse(outcome) for test, outcome in run.bad.items()}
-        others = [one for one in session.node_ids if one not in bad]
+        others = [one for one in self._places if one not in bad]
         record = RunRecord(
             header=_as_forked(session, self._orders.count),
             outcomes={**dict.fromkeys(others[: run.tests - len(bad)], PASSED), **bad},
@@ -134,12 +135,12 @@ class _Told:
                 tally.by_itself,
                 is_quarantined(test),
             )
-            for test, tally in self._tallies.items()
+            for test, tally in sorted(self._tallies.items(), key=lambda one: self._places[one[0]])
         ]
         return StressResult(
             runs=len(runs),
             workers=orders.count if orders.count > 1 else 0,
-            tests=self._tests,
+            tests=len(self._places),
             failed_runs=sum(bool(run.died) or not all(map(is_quarantined, run.bad)) for run in runs),
             misbehaving=tuple(misbehaving),
             deaths=tuple(f"{_title(run.number, orders)}: the process {run.died}" for run in runs if run.died),

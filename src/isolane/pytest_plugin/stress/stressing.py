@@ -68,7 +68,7 @@ class Stresser:
         self._header = recorder.header(self._config)
         self._node_ids = [item.nodeid for item in session.items]
         self._collection = encode(CollectionFinished(time.time(), tuple(self._node_ids)))
-        self._tell({"collected": len(self._node_ids)})
+        self._tell({"collected": self._node_ids})
         forks = self._forks = Forks(
             session,
             watch.state,
