@@ -116,11 +116,11 @@ class _Told:
             outcomes={**dict.fromkeys(others[: run.tests - len(bad)], PASSED), **bad},
             end=RunFinished(time.time(), int(bool(bad)), {"tests": run.seconds}),
         )
-        self._observer.run_finished(_title(len(self._runs), self._orders), record, run.died)
+        self._observer.run_finished(_title(run.number, self._orders), record, run.died)
 
     def result(self, seconds: float, is_quarantined: Callable[[str], bool]) -> StressResult:
         """Return what all of it says."""
-        orders, runs = self._orders, self._runs
+        orders, runs = self._orders, sorted(self._runs, key=lambda run: run.number)
         by_number = {run.number: run for run in runs}
         misbehaving = [
             StressedTest(
