@@ -265,8 +265,8 @@ def test_ctrl_c_stops_everything_within_two_seconds(project, verb):
     assert "Traceback" not in err
     assert processes_in(project.path) == []
     assert seconds < 2.5
-    record = project.runs()[0].record()
-    assert record.outcomes["test_a.py::test_a"].category is Category.PASSED
+    kept = [one for run in project.runs() for one in run.record().outcomes.items()]  # of stress, two runs side by side
+    assert ("test_a.py::test_a", Category.PASSED) in [(test, outcome.category) for test, outcome in kept]
 
 
 def test_a_killed_isolane_leaves_no_run_behind(project):

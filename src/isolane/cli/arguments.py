@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from isolane import __version__
+from isolane.cli.stress_arguments import StressParser, add_stress
 from isolane.model.plan import ENGINES
 from isolane.planning.units import MODES
 
@@ -52,11 +53,9 @@ def new_parser() -> argparse.ArgumentParser:
     run.add_argument("--order", type=Path, metavar="FILE", help="run exactly these node ids, one a line, in order")
 
     stress = _verb(verbs, "stress", "run the suite many times: which tests are flaky, how often do they fail?")
-    stress.add_argument("runs", type=_positive, metavar="N", help="how many whole runs")
-    _project(stress)
-    stress.add_argument("-n", "--workers", metavar="W", default="auto", help="worker processes, 1 is serial (auto)")
+    add_stress(stress)
+    _python(stress)
     _engine(stress)
-    stress.add_argument("--seed", type=int, help="shuffle the tests in the order drawn by this number")
     _json(stress)
 
     bench = _verb(verbs, "bench", "time the suite serially and in parallel, in pairs")
@@ -97,6 +96,17 @@ def new_parser() -> argparse.ArgumentParser:
     _project_option(map_)
     _json(map_)
 
+    quarantine = _verb(verbs, "quarantine", "tests that run and do not decide the exit code, until a day that is set")
+    quarantine.add_argument("action", choices=("add", "check"), help="write an entry; or name those that are over")
+    quarantine.add_argument(
+        "test", nargs="?", metavar="TEST", help="its node id; that of a function stands for all its parameters"
+    )
+    quarantine.add_argument("--reason", help="why")
+    quarantine.add_argument("--owner", help="who sees to it")
+    quarantine.add_argument("--expiry", metavar="DAY", help="the last day, like 2030-12-31 (default: in 30 days)")
+    _folder_option(quarantine)
+    _json(quarantine)
+
     combine = _verb(verbs, "combine", "merge the coverage data of workers, sessions and subprocesses into one")
     combine.add_argument("directory", nargs="?", type=Path, help="where the data files are (default: the data file's)")
     combine.add_argument("--data-file", type=Path, help="the merged file (default: COVERAGE_FILE, else .coverage)")
@@ -133,19 +143,27 @@ def _seconds(text: str) -> float:
 
 
 def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
+    verbs._parser_class = StressParser if name == "stress" else argparse.ArgumentParser
     return verbs.add_parser(name, help=text, description=text[0].upper() + text[1:], allow_abbrev=False)
 
 
 def _project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", nargs="?", type=Path, default=Path(), help="the project's folder (default: here)")
-    parser.add_argument("--python", help="the project's interpreter (default: its .venv, else the active one)")
-    _stall_timeout(parser)
+    _python(parser)
 
 
 def _project_option(parser: argparse.ArgumentParser) -> None:
+    _folder_option(parser)
+    _python(parser)
+
+
+def _folder_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", type=Path, default=Path(), metavar="DIR", help="the project's folder (default: here)"
     )
+
+
+def _python(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", help="the project's interpreter (default: its .venv, else the active one)")
     _stall_timeout(parser)
 

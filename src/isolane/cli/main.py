@@ -105,18 +105,22 @@ def _run(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pro
 
 
 def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
-    from isolane.reports.measurements import stress_as_data, stress_lines
+    from isolane.reports.stress_text import stress_as_data, stress_lines
     from isolane.usecases.stress import StressRequest, stress
 
     request = StressRequest(
         project=options.project,
         runs=options.runs,
         python=options.python,
-        arguments=for_pytest,
+        arguments=(*options.tests, *for_pytest),
         workers=options.workers,
         seed=options.seed,
         stall_seconds=options.stall_timeout,
         engine=options.engine,
+        fresh=options.fresh,
+        rate=options.until_rate,
+        seconds=options.seconds,
+        varied=options.orders == "varied",
     )
     result = stress(request, progress)
     _print_result(options, progress, stress_as_data(result), stress_lines(result))
@@ -226,6 +230,24 @@ def _map(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pro
     return ExitCode.OK
 
 
+def _quarantine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.reports.quarantine_text import added_line, standing_lines, standings_as_data
+    from isolane.usecases.quarantine import AddRequest, add_entry, check_quarantine, today_in_utc
+
+    today = today_in_utc()
+    if options.action == "add":
+        if not (options.test and options.reason and options.owner):
+            raise UsageError(
+                "incomplete-entry", "add wants a test, --reason and --owner.", "Say who sees to it, and why."
+            )
+        request = AddRequest(options.test, options.reason, options.owner, options.expiry, options.project)
+        _print_lines([added_line(add_entry(request, today))])
+        return ExitCode.OK
+    found = check_quarantine(options.project, today)
+    _print_result(options, progress, standings_as_data(found), standing_lines(found))
+    return ExitCode.FAILED if any(one.is_expired or one.is_healed for one in found) else ExitCode.OK
+
+
 def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.combine import combine
 
@@ -252,6 +274,7 @@ _VERBS: dict[str, _Verb] = {
     "explain": _explain,
     "hunt": _hunt,
     "map": _map,
+    "quarantine": _quarantine,
     "combine": _combine,
     "init": _init,
 }

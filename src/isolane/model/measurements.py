@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from isolane.model.stress import Behaviour
 
 
 @dataclass(frozen=True)
 class StressedTest:
-    """A test that did not pass in every run. runs: how often it ran. outcomes: how often it ended how."""
+    """A test that did not pass in every run. runs: how often it ran. outcomes: how often it ended how.
+
+    replay: the command that shows the first failure again, in one process. alone, elsewhere, by_itself: as in a
+    :class:`~isolane.model.stress.Tally`.
+    """
 
     node_id: str
     failures: int
     runs: int
-    outcomes: dict[str, int]
+    outcomes: Mapping[str, int]
+    behaviour: Behaviour = Behaviour.FLAKY
+    replay: str = ""
+    alone: tuple[int, int] = (0, 0)
+    elsewhere: tuple[int, int] = (0, 0)
+    by_itself: tuple[int, int] = (0, 0)
+    quarantined: bool = False
 
     @property
     def is_broken(self) -> bool:
         """Return whether it failed every time: that is not flaky."""
-        return self.failures == self.runs
+        return self.behaviour is Behaviour.BROKEN
 
 
 @dataclass(frozen=True)
 class StressResult:
-    """N runs. failed_runs: those with a failure. deaths: how runs ended that did not come to their end."""
+    """N runs.
+
+    failed_runs: those with a failure of a test that is not quarantined. deaths: how runs ended that did not come to
+    their end. forked: each run was made by one worker, in a fork of what was collected once. note: why not, where it
+    was not to be expected. varied: each run had an order and a seed of its own. rate: what each test's flake rate was
+    to be under.
+    """
 
     runs: int
     workers: int
@@ -33,6 +52,10 @@ class StressResult:
     deaths: tuple[str, ...]
     seconds: float
     run_ids: tuple[str, ...]
+    forked: bool = False
+    note: str = ""
+    varied: bool = False
+    rate: float | None = None
 
     @property
     def passed(self) -> bool:

@@ -19,6 +19,12 @@ TOUCHES_NAME = "touched.jsonl"
 """In a run's directory: what tests have touched outside their process, one JSON object a test or fixture."""
 FINDINGS_NAME = "findings.jsonl"
 """In a run's directory: what a hunt has found, one JSON object a line."""
+STRESSED_NAME = "stressed.jsonl"
+"""In the directory of a session whose runs are forked: what became of each run, one JSON object a line."""
+SIDE_BY_SIDE = "each"
+"""The ``dist`` of a run that one worker makes of the whole suite, while others make theirs; xdist's word for it."""
+QUARANTINE = "isolane.quarantine.toml"
+"""In the root directory of a project: the tests whose failures do not decide its runs."""
 ENGINES = ("auto", "fork", "xdist")
 """What may run a plan's workers: forked ones, xdist's, or (auto) forked ones where that is safe, else xdist's."""
 
@@ -33,7 +39,8 @@ class RunPlan:
     exactly these node ids, in this order.
     stall_seconds: how long nothing may happen before the run is taken for hung; None takes the
     project's own setting, which the run itself tells. environment: added to the
-    process's own. probe: ``explain``, ``map`` or ``hunt``, and what that is to look at; nothing in most runs.
+    process's own. probe: ``explain``, ``map``, ``hunt`` or ``stress``, and what that is to look at; nothing in most
+    runs.
     """
 
     project: Path
@@ -71,6 +78,11 @@ class Handover:
     restore: Mapping[str, str | None] = field(default_factory=dict)
     probe: tuple[str, ...] = ()
     """The plan's."""
+
+    @property
+    def judges(self) -> bool:
+        """Return whether the run is one like a person's, and no look at failures: quarantined ones are wanted there."""
+        return not self.probe and self.label not in ("stress", "replay")
 
     def encode(self) -> str:
         """Return the variable's value."""

@@ -101,6 +101,14 @@ OPTIONS = (
         choices=("on", "off"),
         switch=True,
     ),
+    Option(
+        "stress-load",
+        "off",
+        "Run the tests on a machine kept busy (processors, disk, memory), with threads that switch often and event "
+        "loops that lag, so that races show: on, off",
+        choices=("on", "off"),
+        switch=True,
+    ),
     Option("reports", "reports", "Directory for reports, relative to rootdir"),
     Option("keep-runs", "200", "How many runs to keep under .isolane/runs", number=True),
     Option("workers", "2,auto", "Worker counts that isolane prove runs with"),

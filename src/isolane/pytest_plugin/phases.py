@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from isolane.model.events import TestFinished
 from isolane.model.identity import CONTROLLER
 from isolane.model.outcome import Category, Outcome
 from isolane.pytest_plugin.exception_names import EXCEPTION_ATTRIBUTE
@@ -42,20 +43,12 @@ class PhaseReports:
 
     def add(self, report: pytest.TestReport) -> None:
         """Take one report into account."""
-        when = report.when
         extra = report.__dict__
         if "context" in extra:
             return
-        if when == "call":
-            self.call += report.duration
-        elif when == "setup":
-            self.setup += report.duration
-            self.awaits_rerun = False
-            if "node" in extra:
-                self.worker = extra["node"].gateway.id
-        elif when == "teardown":
-            self.teardown += report.duration
-            self.is_over = True
+        self.lasted(report.when, report.duration)
+        if report.when == "setup" and "node" in extra:
+            self.worker = extra["node"].gateway.id
         if report.outcome == "passed" and "wasxfail" not in extra:
             return
         self.is_plain_pass = False
@@ -68,6 +61,17 @@ class PhaseReports:
         else:
             self.reports.append(report)
 
+    def lasted(self, when: str | None, seconds: float) -> None:
+        """Take a phase's time into account: of one that has simply passed there is no more to know."""
+        if when == "call":
+            self.call += seconds
+        elif when == "setup":
+            self.setup += seconds
+            self.awaits_rerun = False
+        elif when == "teardown":
+            self.teardown += seconds
+            self.is_over = True
+
     def outcome(self) -> Outcome:
         """Return how the test ended; the last attempt counts."""
         result = Outcome(Category.PASSED)
@@ -79,6 +83,24 @@ class PhaseReports:
             elif found.is_bad or not result.is_bad:
                 result = found
         return result
+
+    def finished(self, at: float, node_id: str) -> TestFinished:
+        """Return what became of the test, as an event."""
+        outcome = self.outcome()
+        message, location = self.failure()
+        return TestFinished(
+            at,
+            node_id,
+            self.worker,
+            outcome.category,
+            outcome.detail,
+            self.setup,
+            self.call,
+            self.teardown,
+            message,
+            location,
+            self.attempts,
+        )
 
     def failure(self) -> tuple[str, str]:
         """Return the first line of the failure and where it was, both empty where nothing failed."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from isolane.model.plan import HANDOVER_VARIABLE, Handover
+from isolane.model.plan import HANDOVER_VARIABLE, QUARANTINE, Handover
 from isolane.pytest_plugin.engine import choose_engine, engine_key, engine_of, workers_of
 from isolane.pytest_plugin.options import add_options, number_of, value_of
 from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice, header_line, may_have_workers
@@ -113,6 +113,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.recording import register_recorder
 
         register_recorder(config, handover, seed, config.stash.get(_choice_key, Choice("")).added)
+    if (handover is None or handover.judges) and config.rootpath.joinpath(QUARANTINE).is_file():
+        from isolane.pytest_plugin.quarantining import register_quarantine
+
+        register_quarantine(config)
     if handover is not None and handover.probe:
         from isolane.pytest_plugin.state.probes import register_probe
 
@@ -130,6 +134,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.needs import ResourceLocks
 
         config.pluginmanager.register(ResourceLocks(Path(workerinput["isolane"]["locks"])), "isolane-resource-locks")
+    if value_of(config, "stress-load") == "on" and not any(getattr(config.option, one, False) for one in _RUN_NOTHING):
+        from isolane.pytest_plugin.load.loading import put_under_load
+
+        put_under_load(config)
     engine = engine_of(config)
     if engine.workers:
         from isolane.pytest_plugin.xdist_controller import choices_key, register_xdist_controller

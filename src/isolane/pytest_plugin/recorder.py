@@ -16,7 +16,6 @@ from isolane.model.events import (
     CollectionFinished,
     RunFinished,
     RunStarted,
-    TestFinished,
     WorkerStarted,
     WorkerStopped,
     encode_passed,
@@ -74,20 +73,22 @@ class Recorder:
     def _write_header(self, config: pytest.Config) -> None:
         # pytest-randomly draws its seed while plugins are configured; before that it is a word.
         self._header["settings"] = {**self._header["settings"], "random-seed": _random_seed(config)}
-        self.writer.write(
-            RunStarted(
-                at=self._session_started,
-                directory=str(config.invocation_params.dir),
-                rootdir=str(config.rootpath),
-                inifile=str(config.inipath) if config.inipath else None,
-                python=sys.executable,
-                python_version=".".join(map(str, sys.version_info[:3])),
-                pytest_version=pytest.__version__,
-                platform=sys.platform,
-                process_started=self._process_started,
-                isolane_version=__version__,
-                **self._header,
-            )
+        self.writer.write(self.header(config))
+
+    def header(self, config: pytest.Config) -> RunStarted:
+        """Return the run's header."""
+        return RunStarted(
+            at=self._session_started,
+            directory=str(config.invocation_params.dir),
+            rootdir=str(config.rootpath),
+            inifile=str(config.inipath) if config.inipath else None,
+            python=sys.executable,
+            python_version=".".join(map(str, sys.version_info[:3])),
+            pytest_version=pytest.__version__,
+            platform=sys.platform,
+            process_started=self._process_started,
+            isolane_version=__version__,
+            **self._header,
         )
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -265,27 +266,10 @@ class Recorder:
             line = encode_passed(now, node_id, phases.worker, phases.setup, phases.call, phases.teardown)
             self.writer.write_line(line, with_next=self._in_one_process)
             return
-        outcome = phases.outcome()
-        message, location = phases.failure()
-        category = outcome.category
-        self._counts[category.value] = self._counts.get(category.value, 0) + 1
-        self.writer.write(
-            TestFinished(
-                now,
-                node_id,
-                phases.worker,
-                category,
-                outcome.detail,
-                phases.setup,
-                phases.call,
-                phases.teardown,
-                message,
-                location,
-                phases.attempts,
-            ),
-            # In one process the next test's start, or the end, follows at once; workers may be silent for long.
-            with_next=self._in_one_process,
-        )
+        event = phases.finished(now, node_id)
+        self._counts[event.category.value] = self._counts.get(event.category.value, 0) + 1
+        # In one process the next test's start, or the end, follows at once; workers may be silent for long.
+        self.writer.write(event, with_next=self._in_one_process)
 
 
 def _random_seed(config: pytest.Config) -> str:

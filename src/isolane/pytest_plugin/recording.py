@@ -24,8 +24,8 @@ def register_recorder(
     What only that process needs is loaded there alone: a worker's start would feel it.
     """
     in_one_process = not hasattr(config, "workerinput") and not engine_of(config).workers
-    # A hunt's own process reports nothing; its probes do.
-    reports_here = in_one_process and not (handover is not None and handover.probe[:1] == ("hunt",))
+    # The processes that these verbs start report nothing; those that are forked from them do.
+    reports_here = in_one_process and not (handover is not None and handover.probe[:1] in (("hunt",), ("stress",)))
     config.pluginmanager.register(exception_names(config, in_one_process=reports_here), NAMES_PLUGIN)
     if hasattr(config, "workerinput"):
         return

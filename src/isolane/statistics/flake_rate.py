@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import comb, exp, lgamma, log
+from math import ceil, comb, exp, lgamma, log, log1p
 
 
 def upper_bound_without_failure(runs: int, confidence: float = 0.95) -> float:
@@ -52,6 +52,44 @@ def clopper_pearson(failures: int, runs: int, confidence: float = 0.95) -> tuple
     low = 0.0 if failures == 0 else _solve(lambda p: 1 - _at_most(failures - 1, runs, p) - tail)
     high = 1.0 if failures == runs else _solve(lambda p: tail - _at_most(failures, runs, p))
     return low, high
+
+
+def highest_rate(failures: int, runs: int) -> float:
+    """Return the flake rate that these runs leave possible, at 95 % confidence.
+
+    Without a failure there is nothing below to be wrong about, and the one-sided bound counts; else the upper end of
+    the two-sided interval.
+
+    >>> round(highest_rate(0, 10), 3), round(highest_rate(1, 10), 3)
+    (0.259, 0.445)
+    """
+    if failures == 0:
+        return upper_bound_without_failure(runs)
+    return clopper_pearson(failures, runs)[1]
+
+
+def clean_runs_for(rate: float) -> int:
+    """Return how many clean runs bring the bound to ``rate`` or under it.
+
+    >>> clean_runs_for(0.01), clean_runs_for(0.26)
+    (299, 10)
+    """
+    if not 0 < rate < 1:
+        raise ValueError(f"a rate of {rate} does not lie between 0 and 1")
+    return ceil(log(0.05) / log1p(-rate) - 1e-9)
+
+
+def is_settled(failures: int, runs: int, rate: float) -> bool:
+    """Return whether these runs say that the flake rate is at most ``rate``, or that it is over it.
+
+    >>> is_settled(0, 298, 0.01), is_settled(0, 299, 0.01), is_settled(3, 10, 0.01)
+    (False, True, True)
+    """
+    if runs == 0:
+        return False
+    if failures and clopper_pearson(failures, runs)[0] > rate:
+        return True
+    return highest_rate(failures, runs) <= rate
 
 
 def fisher(bad: int, runs: int, others: int, of: int) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from isolane.history.runs import RunSummary, summaries
 from isolane.model.errors import ProjectError, UsageError
+from isolane.model.plan import SIDE_BY_SIDE
 from isolane.model.record import RunRecord
 from isolane.planning.gate import LAST_RUNS, GateDecision, decide_gate
 from isolane.planning.timings import TimedRun, alike
@@ -23,7 +24,9 @@ def gate(root: Path) -> GateDecision:
     if not root.is_dir():
         raise ProjectError("no-project", f"{root} is not a folder.", "Name the folder that holds the project's tests.")
     runs = [one for one in summaries(root) if one.end is not None and one.end.exit_code in (0, 1)]
-    parallel = [one for one in runs if one.header.workers and one.header.label in _PARALLEL]
+    parallel = [
+        one for one in runs if one.header.workers and one.header.label in _PARALLEL and one.header.dist != SIDE_BY_SIDE
+    ]
     if not parallel:
         raise UsageError(
             "no-parallel-run",

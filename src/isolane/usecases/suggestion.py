@@ -68,6 +68,12 @@ def _short(path: Path, folder: Path) -> str:
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
+def replay_words(project: Path, run_id: str, worker: str, node_id: str) -> str:
+    """Return the command that runs again, in one process, what a worker had run up to a test."""
+    where = [] if project.resolve() == Path.cwd() else ["--project", str(project)]
+    return shlex.join([*own_command(), "replay", run_id, "--worker", worker, "--until", node_id, *where])
+
+
 def own_command() -> list[str]:
     """Return how this isolane is called from the current folder: by its name, where the PATH leads to this one.
 

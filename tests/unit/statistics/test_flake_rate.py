@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from isolane.statistics.flake_rate import clopper_pearson, smallest_rate_seen, upper_bound_without_failure
+from isolane.statistics.flake_rate import (
+    clean_runs_for,
+    clopper_pearson,
+    highest_rate,
+    is_settled,
+    smallest_rate_seen,
+    upper_bound_without_failure,
+)
 
 EXACT_INTERVALS = [
     # failures, runs, confidence, low, high: scipy 1.17.1, scipy.stats.binomtest(k, n).proportion_ci(c, method="exact")
@@ -83,3 +90,25 @@ def test_few_runs_see_no_rate_for_sure(runs: int) -> None:
 def test_the_smallest_rate_seen_of_no_runs_makes_no_sense() -> None:
     with pytest.raises(ValueError, match="runs 0"):
         smallest_rate_seen(0)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.26, 0.1, 0.05, 0.01, 0.001])
+def test_so_many_clean_runs_and_none_fewer_bring_the_bound_to_the_rate(rate: float) -> None:
+    runs = clean_runs_for(rate)
+    assert upper_bound_without_failure(runs) <= rate + 1e-9 < upper_bound_without_failure(runs - 1)
+    assert is_settled(0, runs, rate)
+    assert not is_settled(0, runs - 1, rate)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
+def test_no_number_of_runs_shows_a_rate_of_nothing(rate: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        clean_runs_for(rate)
+
+
+def test_a_failure_makes_it_take_longer_and_many_settle_it_the_other_way() -> None:
+    assert highest_rate(1, 299) == clopper_pearson(1, 299)[1] > 0.01
+    assert not is_settled(1, 299, 0.01)
+    assert is_settled(1, 600, 0.01)
+    assert is_settled(10, 10, 0.01)
+    assert not is_settled(0, 0, 0.99)

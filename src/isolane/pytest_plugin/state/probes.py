@@ -1,4 +1,4 @@
-"""Runs that look closer than others: those of ``isolane explain``, ``isolane map`` and ``isolane hunt``."""
+"""Runs that look closer than others: those of ``isolane explain``, ``isolane map``, ``hunt`` and ``stress``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ def start_probe(config: pytest.Config, handover: Handover) -> None:
         from isolane.pytest_plugin.hunt.hunting import start_hunting
 
         start_hunting(config, handover)
+    elif handover.probe[0] == "stress":
+        from isolane.pytest_plugin.stress.stressing import start_stressing
+
+        start_stressing(config, handover)
     else:
         from isolane.pytest_plugin.state.touching import start_mapping
 

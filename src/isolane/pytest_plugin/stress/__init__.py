@@ -1,0 +1,1 @@
+"""Stress: whole runs of a suite, in processes that are forked from a session which has collected and run nothing."""
