@@ -90,6 +90,7 @@ class Conditions:
     def enter(self) -> None:
         """Take part in the process that has just been forked: what listened before is silent in it."""
         self._config.pluginmanager.register(self, "isolane-probe-conditions")
+        self._config.option.tbstyle = "no"  # nobody reads it, and it takes longer than a test
         self._own_places()
 
     def _own_places(self) -> None:
@@ -103,3 +104,7 @@ class Conditions:
         os.environ["HOME"] = str(home)
         os.environ["TMPDIR"] = str(temporary)
         tempfile.tempdir = None
+        factory = getattr(self._config, "_tmp_path_factory", None)
+        if factory is not None:
+            factory._basetemp = home / "pytest"
+            factory._basetemp.mkdir(mode=0o700)

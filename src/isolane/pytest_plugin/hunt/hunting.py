@@ -45,6 +45,7 @@ class Hunter:
         if obstacle is not None:
             self._write({"obstacle": obstacle})
             return True
+        session.config.option.maxfail = 0  # a probe goes on to its end, whatever the project's settings say
         if session.items:
             original, copy = self._orders.original, self._orders.copy
             keeper = ScratchKeeper(Path(original), Path(copy)) if original and copy else None
@@ -63,7 +64,7 @@ class Hunter:
             self._write({"unknown": unknown})
             return
         found = prober.drive(survey(tests, self._orders.seeds, wanted))
-        self._write({"survey": _as_data(found), "tests": len(tests), "probes": prober.probes, "ran": prober.tests})
+        self._write({"survey": _as_data(found), "tests": len(tests)})
         for test, outcome in found.broken.items():
             self._write({"finding": Finding(test, Sort.BROKEN, outcome).as_data()})
         known = list(found.dirty)
@@ -74,7 +75,7 @@ class Hunter:
             if finding.needed:
                 finding = prober.drive(carriers(finding))
                 known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *known]))
-                if self._orders.cleaners and finding.needed not in settled:
+                if self._orders.cleaners and suspect.is_hidden and finding.needed not in settled:
                     finding = prober.drive(cleaner(finding, tests))
                 settled.add(finding.needed)
             finding = replace(finding, probes=prober.probes - before, seconds=time.monotonic() - begun)

@@ -82,7 +82,13 @@ class Prober:
         self._test_numbers = {item.nodeid: number for number, item in enumerate(session.items)}
         self._nodes = Nodes(uuid.uuid4().hex)
         self._quickly = only_pytest_serializes(self._config)
-        self._places = Path(tempfile.mkdtemp(prefix="isolane-hunt-"))
+        self._root = Path(tempfile.mkdtemp(prefix="isolane-hunt-"))
+        self._places = self._root / "probes"
+        self._places.mkdir()
+        factory = getattr(self._config, "_tmp_path_factory", None)
+        if factory is not None:
+            # Or each probe would make a directory among those of the user's last runs, and remove the oldest.
+            factory._basetemp = self._root
         self._conditions = Conditions(self._config, self._places)
         self._batch = Batch(())
         self._open: dict[int, _Open] = {}
@@ -98,7 +104,7 @@ class Prober:
     def close(self) -> None:
         """Leave nothing behind."""
         gc.unfreeze()
-        shutil.rmtree(self._places, ignore_errors=True)
+        shutil.rmtree(self._root, ignore_errors=True)
 
     def drive(self, search: Search[Result]) -> Result:
         """Run whatever probes a search asks for, to its end."""
@@ -113,6 +119,8 @@ class Prober:
 
     def ask(self, batch: Batch) -> list[Answer | None]:
         """Run the probes of a batch; None for those that were not needed any more."""
+        if not batch.probes:
+            return []
         answers = self._run(batch)
         if self._keeper is not None and self._keeper.refresh() and self._count > 1:
             self._count = 1
