@@ -21,12 +21,16 @@ from isolane.planning.minimize import minimize_tests
 
 CONFIRMATIONS = 3
 """How often a finding is shown, and as often that without it all is well."""
-_RATES = 10
-"""How many runs each way tell two rates apart, where single outcomes contradict each other."""
+_OF_A_KNOWN_ONE = 5
+"""The same where it was one of many that were tried: among many, one of a flaky test is soon shown by chance."""
+_RATES = ((10, 3), (10, 10), (20, 20))
+"""How many runs alone and after others tell two rates apart, where single outcomes contradict each other; first few."""
 _ERROR = 0.002
 """How likely a noisy probe may be taken for the other of two rates."""
 _MOST_RUNS = 24
 """How often a probe of a noisy test is run for that."""
+_MOST_SEARCHES = 3
+"""How often the smallest part is looked for, where what was found is not borne out."""
 _MOST_SINGLES = 40
 """How many known tests are tried one by one."""
 _MOST_NEAR = 20
@@ -54,7 +58,7 @@ class Suspect:
     """A test that ends otherwise after ``before`` than alone. before: what ran before it, in order, in one process.
 
     is_hidden: whether it ends in the suite's own order as it does alone. wavers: whether it ended in several ways
-    alone; None where it ran alone once.
+    alone; None where it ran alone once. rest: what had not run before it.
     """
 
     test: str
@@ -62,6 +66,7 @@ class Suspect:
     before: Sequence[str]
     is_hidden: bool = False
     wavers: bool | None = None
+    rest: Sequence[str] = ()
 
 
 def hunt(
@@ -91,6 +96,7 @@ class _Hunt:
         self._alone = suspect.alone
         self._wavers = suspect.wavers
         self._before = [one for one in suspect.before if one != suspect.test]
+        self._rest = [one for one in suspect.rest if one != suspect.test]
         places = {one: place for place, one in enumerate(self._before)}
         # The nearest first: less has run since that could have cleaned up.
         self._known = sorted((one for one in known if one in places), key=places.__getitem__, reverse=True)
@@ -112,17 +118,16 @@ class _Hunt:
             noisy = yield from self._noise()
             if noisy is not None:
                 return noisy
-        for _ in range(2):
+        for _ in range(_MOST_SEARCHES):
             self._also, self._was_halved = [], False
             needed = yield from self._needed()
             if needed and (yield from self._is_confirmed(needed)):
                 others = yield from self._others(needed)
                 return self._finding(Sort.BRITTLE if self._alone.is_bad else Sort.VICTIM, needed, others)
-            if self._is_noisy:
-                break
-            noisy = yield from self._noise()
-            if noisy is not None:
-                return noisy
+            if not self._is_noisy:
+                noisy = yield from self._noise()
+                if noisy is not None:
+                    return noisy
         return self._finding(Sort.UNCLEAR)
 
     # -- how it ends
@@ -140,20 +145,37 @@ class _Hunt:
 
     def _noise(self) -> Search[Finding | None]:
         """Compare rates where single outcomes contradict each other; None where the rates are two."""
-        alone = yield from self._times((), _RATES)
-        after = runs = 0
-        for until in (CONFIRMATIONS, _RATES):
-            after += yield from self._times(self._before, until - runs)
-            runs = until
-            if self._are_different(alone, _RATES, after, runs):
-                break
-        self._rates = (alone, _RATES), (after, runs)
-        if not self._are_different(alone, _RATES, after, runs):
-            return self._finding(Sort.FLAKY if alone or after else Sort.UNCLEAR)
-        if after * _RATES < alone * runs:
-            return self._finding(Sort.UNCLEAR)  # what ran before makes it as it is alone, only more so
-        self._is_noisy = alone > 0 or after < runs
-        return None
+        are_two = yield from self._are_two(self._before)
+        if not are_two and self._rest:
+            # It was by chance that it turned after these; it may well turn after the others.
+            shown = self._rates
+            are_two = yield from self._are_two(self._rest)
+            self._before, self._rates = (self._rest, self._rates) if are_two else (self._before, shown)
+        if are_two:
+            (alone, of), (after, runs) = self._rates or ((0, 0), (0, 0))
+            if after * of < alone * runs:
+                if self._turned is None:
+                    return self._finding(Sort.UNCLEAR)
+                # The few first runs alone were not what it is as a rule: what it is rarely after others is the rule.
+                self._alone = self._turned
+                self._turned = None
+                self._rates = (of - alone, of), (runs - after, runs)
+            self._is_noisy = True
+            return None
+        (alone, _), (after, _) = self._rates or ((0, 0), (0, 0))
+        return self._finding(Sort.FLAKY if alone or after else Sort.UNCLEAR)
+
+    def _are_two(self, before: Sequence[str]) -> Search[bool]:
+        """Run it alone and after others until the rates at which it turns are told apart, or hardly differ."""
+        alone = of = after = runs = 0
+        for of_until, until in _RATES:
+            alone += yield from self._times((), of_until - of)
+            after += yield from self._times(before, until - runs)
+            of, runs = of_until, until
+            self._rates = (alone, of), (after, runs)
+            if self._are_different(alone, of, after, runs):
+                return True
+        return False
 
     # -- after what
 
@@ -192,21 +214,21 @@ class _Hunt:
             said = yield from self._ask([[one] for one in self._known])
             if True in said:
                 return [self._known[said.index(True)]]
-        return (yield from self._smallest(self._before, is_shown=False))
+        return (yield from self._smallest(self._before))
 
-    def _smallest(self, tests: Sequence[str], *, is_shown: bool = True) -> Search[list[str]]:
-        """Return the smallest part of tests that does it; none where it has not been shown, and they do not."""
+    def _smallest(self, tests: Sequence[str]) -> Search[list[str]]:
+        """Return the smallest part of tests that does it; none where they turn out not to do it."""
+        if len(tests) == 1 and not (yield from self._ask([tests]))[0]:
+            return []
         trials = minimize_tests(tests)
         try:
             wanted = next(trials)
-            if not is_shown and len(wanted) == 2:
-                # A half often tells that the whole does it: only where none does is that run again.
-                said = yield from self._ask_halves(wanted)
-                if True not in said and not (yield from self._ask([tests]))[0]:
-                    return []
-                wanted = trials.send(said)
             while True:
                 said = yield from (self._ask_halves(wanted) if len(wanted) == 2 else self._ask(wanted))
+                # A half often tells that the whole does it. Where none does, either both are needed, or something was
+                # a stroke of luck: it may take thousands of probes to find nothing.
+                if len(wanted) == 2 and True not in said and not (yield from self._ask([[*wanted[1], *wanted[0]]]))[0]:
+                    return []
                 wanted = trials.send(said)
         except StopIteration as end:
             return list(end.value)
@@ -220,16 +242,18 @@ class _Hunt:
         return said
 
     def _is_confirmed(self, needed: Sequence[str]) -> Search[bool]:
-        times = _RATES if self._is_noisy else CONFIRMATIONS
+        if self._is_noisy:
+            self._turned = None
+            if not (yield from self._are_two(needed)):
+                return False
+            (alone, of), (after, runs) = self._rates or ((0, 0), (0, 0))
+            return after * of > alone * runs
+        times = CONFIRMATIONS if self._was_halved else _OF_A_KNOWN_ONE
         probes = [Probe((*needed, self._test)), Probe((self._test,))]
         answers = yield Batch([one for one in probes for _ in range(times)])
         turned = [answer is not None and self._has_turned(answer.last) for answer in answers]
-        after, alone = sum(turned[:times]), sum(turned[times:])
         self._turned = next((one.last for one, did in zip(answers, turned, strict=True) if one and did), None)
-        if not self._is_noisy:
-            return (after, alone) == (times, 0)
-        self._rates = (alone, times), (after, times)
-        return after > alone and self._are_different(alone, times, after, times)
+        return all(turned[:times]) and not any(turned[times:])
 
     def _others(self, needed: Sequence[str]) -> Search[list[tuple[str, ...]]]:
         """Find what else does the same: what is near it or known, and what the halves that were left aside have shown.

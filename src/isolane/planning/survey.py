@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 from isolane.model.hunt import Answer, Probe
-from isolane.model.outcome import Outcome
+from isolane.model.outcome import Category, Outcome
 from isolane.model.state import Level
 from isolane.planning.compare import same_outcome
 from isolane.planning.hunt import CONFIRMATIONS, Batch, Search, Suspect, has_turned
 from isolane.planning.order import shuffled
+
+_ENDINGS = frozenset({Category.CRASHED, Category.HUNG})
+"""What ends a process: what was to run behind it did not."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +70,26 @@ def survey(tests: Sequence[str], seeds: Sequence[int], wanted: Sequence[str] = (
     count = 1 if wanted else 2
     seconds = runs[0].answer.seconds if runs else 0.0
     dirty = list(dict.fromkeys(chain.from_iterable(dirty_tests(run.answer) for run in runs)))
+    ending = {test for run in runs for test, outcome in run.answer.outcomes.items() if outcome.category in _ENDINGS}
+    if ending:
+        # They have been seen. Whoever is left runs in one process now.
+        own, back = ([one for one in order if one not in ending] for order in (own, back))
     shuffles = [[own[place] for place in shuffled(own, seed)] for seed in seeds]
+    if ending:
+        shuffles = [own, back, *shuffles]
     if dirty:
         # What they leave is there for all others then, unless somebody cleans up.
+        dirty_ones = [one for one in dirty if one not in ending]
         others = [one for one in own if one not in set(dirty)]
-        shuffles = [[*dirty, *others], [*reversed(dirty), *reversed(others)], *shuffles]
+        shuffles = [[*dirty_ones, *others], [*reversed(dirty_ones), *reversed(others)], *shuffles]
     for orders in ([back] if wanted else [], shuffles):
-        if orders and (not wanted or len(_suspects(runs, by_themselves)) < len(wanted)):
+        if orders and (not wanted or len(_suspects(tests, runs, by_themselves)) < len(wanted)):
             runs += yield from _runs([_until_last(order, wanted) for order in orders])
             count += len(orders)
     if not wanted:
-        odd = _odd(own, [run.answer for run in runs])
+        odd = _odd(tests, [run.answer for run in runs])
         by_themselves = _by_test(odd, (yield Batch(_thrice(odd))))
-    suspects = _suspects(runs, by_themselves)
+    suspects = _suspects(tests, runs, by_themselves)
     suspected = {one.test for one in suspects}
     broken = {
         test: outcomes[0]
@@ -125,7 +135,9 @@ def _by_test(tests: Sequence[str], answers: Sequence[Answer | None]) -> dict[str
     }
 
 
-def _suspects(runs: Sequence[_Run], by_themselves: Mapping[str, Sequence[Outcome]]) -> list[Suspect]:
+def _suspects(
+    tests: Sequence[str], runs: Sequence[_Run], by_themselves: Mapping[str, Sequence[Outcome]]
+) -> list[Suspect]:
     """Return the tests that ended otherwise than alone, each with the least that had run before it when it did.
 
     And those that end in several ways alone.
@@ -144,7 +156,10 @@ def _suspects(runs: Sequence[_Run], by_themselves: Mapping[str, Sequence[Outcome
         if any(befores) or wavers:
             in_own = runs[0].answer.outcomes.get(test) if runs else None
             is_hidden = in_own is not None and not has_turned(alone, in_own)
-            found.append(Suspect(test, alone, min(filter(None, befores), key=len, default=()), is_hidden, wavers))
+            before = min(filter(None, befores), key=len, default=())
+            ran = set(before)
+            rest = [one for one in tests if one not in ran]
+            found.append(Suspect(test, alone, before, is_hidden, wavers, rest))
     return found
 
 
