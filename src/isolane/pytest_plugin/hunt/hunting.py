@@ -6,6 +6,7 @@ Loaded in those runs only. What is found goes into the run's directory, a JSON o
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -97,10 +98,20 @@ def _as_data(found: Survey) -> dict[str, Any]:
     }
 
 
+def _in_copy(entry: str, original: str, copy: str) -> str:
+    """Return where a place to import from is in the copy: a project that is installed as it stands names its own."""
+    if not Path(entry).is_relative_to(original):
+        return entry
+    place = Path(copy, Path(entry).relative_to(original))
+    return str(place) if place.exists() else entry
+
+
 def start_hunting(config: pytest.Config, handover: Handover) -> None:
     """Register what hunts, before any conftest is imported."""
     namespace = config.known_args_namespace
     if hasattr(namespace, "no_cov"):
         namespace.no_cov = True  # Of probes there is nothing to measure.
     orders = HuntOrders.decode(handover.probe[1])
+    if orders.original and orders.copy:
+        sys.path[:] = [_in_copy(entry, orders.original, orders.copy) for entry in sys.path]
     config.pluginmanager.register(Hunter(config, Path(handover.run_directory), orders), "isolane-hunt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
@@ -75,6 +76,7 @@ class Prober:
         self._config = session.config
         self._count = count
         self._keeper = keeper
+        self._directory = os.getcwd()  # noqa: PTH109  # as it was given, links and all
         self._state = state
         self._plugin = plugin
         self._process_id = os.getpid()
@@ -122,10 +124,18 @@ class Prober:
         if not batch.probes:
             return []
         answers = self._run(batch)
-        if self._keeper is not None and self._keeper.refresh() and self._count > 1:
+        if self._refresh() and self._count > 1:
             self._count = 1
             answers = self._run(batch)
         return answers
+
+    def _refresh(self) -> bool:
+        """Put the tree back, if it is to be kept; return whether it had been changed."""
+        if self._keeper is None or not self._keeper.refresh():
+            return False
+        with contextlib.suppress(OSError):  # it may be another one with the same name now
+            os.chdir(self._directory)
+        return True
 
     def _run(self, batch: Batch) -> list[Answer | None]:
         self._batch = batch
@@ -237,8 +247,8 @@ class Prober:
 
     def worker_starts(self, worker: str) -> None:
         """Take note that what the name said before is over."""
-        if self._keeper is not None and self._count == 1:
-            self._keeper.refresh()
+        if self._count == 1:
+            self._refresh()
         self._state.worker_starts(worker)
         self._unit.pop(worker, None)
 
