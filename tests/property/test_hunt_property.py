@@ -209,6 +209,6 @@ def test_a_known_polluter_is_tried_first():
     tests = named_tests(100)
     suite = SimulatedSuite(tests, {tests[90]: Odd([[tests[5]]])})
     suspect = Suspect(tests[90], PASSED, tests[:90])
-    finding = suite.drive(hunt(suspect, [tests[5]], are_different, {(tests[5],)}))
+    finding = suite.drive(hunt(suspect, [tests[5]], are_different, [(tests[5],)]))
     assert finding.needed == (tests[5],)
     assert suite.probes <= 14

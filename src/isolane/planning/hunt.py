@@ -31,8 +31,8 @@ _MOST_RUNS = 24
 """How often a probe of a noisy test is run for that."""
 _MOST_SEARCHES = 3
 """How often the smallest part is looked for, where what was found is not borne out."""
-_MOST_SINGLES = 40
-"""How many known tests are tried one by one."""
+_MOST_SETTLED = 20
+"""How many of what has been found for other tests is tried first."""
 _MOST_NEAR = 20
 """How many of a polluter's own module are tried one by one: whether they do the same."""
 _MOST_OTHERS = 3
@@ -97,18 +97,17 @@ class _Hunt:
         self._wavers = suspect.wavers
         self._before = [one for one in suspect.before if one != suspect.test]
         self._rest = [one for one in suspect.rest if one != suspect.test]
-        places = {one: place for place, one in enumerate(self._before)}
-        # The nearest first: less has run since that could have cleaned up.
-        self._known = sorted((one for one in known if one in places), key=places.__getitem__, reverse=True)
-        del self._known[_MOST_SINGLES:]
+        among = set(known)
+        self._known = [one for one in self._before if one in among]
         self._are_different = are_different
-        self._settled = settled
+        self._settled = [one for one in settled if set(one) <= set(self._before)][-_MOST_SETTLED:]
         self._turned: Outcome | None = None
         self._rates: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._is_noisy = False
         self._also: list[list[str]] = []
         """Halves after which the test had turned as well, and that were not looked into."""
         self._was_halved = False
+        self._is_known = False
 
     def run(self) -> Search[Finding]:
         wavers = self._wavers
@@ -119,7 +118,7 @@ class _Hunt:
             if noisy is not None:
                 return noisy
         for _ in range(_MOST_SEARCHES):
-            self._also, self._was_halved = [], False
+            self._also, self._was_halved, self._is_known = [], False, False
             needed = yield from self._needed()
             if needed and (yield from self._is_confirmed(needed)):
                 others = yield from self._others(needed)
@@ -210,10 +209,15 @@ class _Hunt:
         return said
 
     def _needed(self) -> Search[list[str]]:
-        if self._known:
-            said = yield from self._ask([[one] for one in self._known])
+        if self._settled:
+            said = yield from self._ask(self._settled)
             if True in said:
-                return [self._known[said.index(True)]]
+                return list(self._settled[said.index(True)])
+        if self._known and len(self._known) < len(self._before) and (yield from self._ask([self._known]))[0]:
+            found = yield from self._smallest(self._known)
+            if found:
+                self._is_known = True
+                return found
         return (yield from self._smallest(self._before))
 
     def _smallest(self, tests: Sequence[str]) -> Search[list[str]]:
@@ -256,29 +260,28 @@ class _Hunt:
         return all(turned[:times]) and not any(turned[times:])
 
     def _others(self, needed: Sequence[str]) -> Search[list[tuple[str, ...]]]:
-        """Find what else does the same: what is near it or known, and what the halves that were left aside have shown.
+        """Find what else does the same: what the halves that were left aside have shown, and what was not in any.
 
-        Where there was nothing to halve, what is found without any of them.
+        Of a polluter of which nothing is known, also what stands in its module.
         """
         found: list[tuple[str, ...]] = []
-        if self._is_noisy:
+        if self._is_noisy or tuple(needed) in self._settled:
             return found
-        settled = tuple(needed) in self._settled
-        if len(needed) == 1:
+        if len(needed) == 1 and not self._is_known:
             module = module_of(needed[0])
-            near = [] if settled else [one for one in self._before if module_of(one) == module][-_MOST_NEAR:]
-            singles = [one for one in dict.fromkeys([*self._known, *near]) if one != needed[0]][:_MOST_SINGLES]
-            said = (yield from self._ask([[one] for one in singles], all_count=True)) if singles else []
-            found += [(one,) for one, does in zip(singles, said, strict=True) if does]
-        if settled:
-            return found
-        parts = self._also if self._was_halved and len(needed) == 1 else [self._before] * _MOST_OTHERS
-        for part in parts[:_MOST_OTHERS]:
+            near = [one for one in self._before if module_of(one) == module and one != needed[0]][-_MOST_NEAR:]
+            said = yield from self._ask([[one] for one in near], all_count=True)
+            found += [(one,) for one, does in zip(near, said, strict=True) if does]
+        parts = self._also[:_MOST_OTHERS] if len(needed) == 1 else []
+        if self._is_known or len(needed) > 1:
+            parts = [*parts, self._before]
+        for part in parts:
             used = {one for part in (tuple(needed), *found) for one in part}
             rest = [one for one in part if one not in used]
             if len(rest) < len(part) and not (rest and (yield from self._ask([rest]))[0]):
                 continue
-            found.append(tuple((yield from self._smallest(rest))))
+            smallest = yield from self._smallest(rest)
+            found += [tuple(smallest)] if smallest else []
         again = yield from self._ask([one for one in found for _ in range(CONFIRMATIONS - 1)], all_count=True)
         return [
             one for place, one in enumerate(found) if all(again[place * (CONFIRMATIONS - 1) :][: CONFIRMATIONS - 1])
@@ -359,4 +362,6 @@ def _is_well(finding: Finding, answer: Answer) -> bool:
 def _with_line(one: Explained, traced: Iterable[Explained]) -> Explained:
     """Return it with the line that was seen to write at that place: a fixture's is written in some test's time."""
     place = one.leak.change.place
-    return replace(one, blame=next((other.blame for other in traced if other.leak.change.place == place), None))
+    there = [other for other in traced if other.leak.change.place == place]
+    there.sort(key=lambda other: other.leak.owner != one.leak.owner)
+    return replace(one, blame=next((other.blame for other in there), None))

@@ -102,7 +102,7 @@ class HuntAfterFailures:
             failed: dict[str, list[str]] = json.loads(question)
             answers = prober.ask(Batch([Probe((test,)) for test in failed]))
             known: list[str] = []
-            settled: set[tuple[str, ...]] = set()
+            settled: list[tuple[str, ...]] = []
             for (test, before), alone in zip(failed.items(), answers, strict=True):
                 if alone is None or alone.last.is_bad or not before:
                     continue
@@ -112,7 +112,8 @@ class HuntAfterFailures:
                 if finding.needed:
                     finding = prober.drive(carriers(finding))
                     known = list(dict.fromkeys([*finding.needed, *known]))
-                    settled.add(finding.needed)
+                    if finding.needed not in settled:
+                        settled.append(finding.needed)
                 yield json.dumps({"finding": replace(finding, seconds=0.0).as_data()})
         except Exception as error:  # noqa: BLE001  # the run is over and has its result: this only says less
             yield json.dumps({"obstacle": str(error).strip().splitlines()[-1]})

@@ -69,7 +69,7 @@ class Hunter:
         for test, outcome in found.broken.items():
             self._write({"finding": Finding(test, Sort.BROKEN, outcome).as_data()})
         known = list(found.dirty)
-        settled: set[tuple[str, ...]] = set()
+        settled: list[tuple[str, ...]] = []
         for suspect in found.suspects:
             begun, before = time.monotonic(), prober.probes
             finding = prober.drive(hunt(suspect, known, are_different, settled))
@@ -78,7 +78,8 @@ class Hunter:
                 known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *known]))
                 if self._orders.cleaners and suspect.is_hidden and finding.needed not in settled:
                     finding = prober.drive(cleaner(finding, tests))
-                settled.add(finding.needed)
+                if finding.needed not in settled:
+                    settled.append(finding.needed)
             finding = replace(finding, probes=prober.probes - before, seconds=time.monotonic() - begun)
             self._write({"finding": finding.as_data()})
         self._write({"probes": prober.probes, "ran": prober.tests, "seconds": time.monotonic() - started})
