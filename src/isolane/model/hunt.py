@@ -62,7 +62,8 @@ class HuntOrders:
 
     count: how many probes run side by side. seeds: of the shuffled orders. wanted: the tests to look into, by node id
     or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. original, copy:
-    the directory that the project is in, and the copy in which the hunt runs, if it does.
+    the directory that the project is in, and the copy in which the hunt runs, if it does. silence: seconds without a
+    word after which a probe is taken for hung; None takes the project's setting.
     """
 
     count: int
@@ -71,6 +72,7 @@ class HuntOrders:
     cleaners: bool = True
     original: str | None = None
     copy: str | None = None
+    silence: float | None = None
 
     def encode(self) -> str:
         """Return it as text."""

@@ -20,9 +20,12 @@ from isolane.planning.compare import same_outcome
 from isolane.planning.minimize import minimize_tests
 
 CONFIRMATIONS = 3
-"""How often a finding is shown, and as often that without it all is well."""
+"""How often a test runs alone before anything is said of it."""
+_SHOWN = 4
+"""How often a finding is shown, and as often that without it all is well: with three runs alone before, that two rates
+are one is less likely than one in a hundred."""
 _OF_A_KNOWN_ONE = 5
-"""The same where it was one of many that were tried: among many, one of a flaky test is soon shown by chance."""
+"""How often it is shown where it was one of many that were tried: among many, one seems to do it by chance."""
 _RATES = ((10, 3), (10, 10), (20, 20))
 """How many runs alone and after others tell two rates apart, where single outcomes contradict each other; first few."""
 _ERROR = 0.002
@@ -31,8 +34,8 @@ _MOST_RUNS = 24
 """How often a probe of a noisy test is run for that."""
 _MOST_SEARCHES = 3
 """How often the smallest part is looked for, where what was found is not borne out."""
-_MOST_SETTLED = 20
-"""How many of what has been found for other tests is tried first."""
+_MOST_SETTLED = 4
+"""How many of what has been found last, for other tests, are tried first."""
 _MOST_NEAR = 20
 """How many of a polluter's own module are tried one by one: whether they do the same."""
 _MOST_OTHERS = 3
@@ -252,7 +255,7 @@ class _Hunt:
                 return False
             (alone, of), (after, runs) = self._rates or ((0, 0), (0, 0))
             return after * of > alone * runs
-        times = CONFIRMATIONS if self._was_halved else _OF_A_KNOWN_ONE
+        times = _SHOWN if self._was_halved else _OF_A_KNOWN_ONE
         probes = [Probe((*needed, self._test)), Probe((self._test,))]
         answers = yield Batch([one for one in probes for _ in range(times)])
         turned = [answer is not None and self._has_turned(answer.last) for answer in answers]

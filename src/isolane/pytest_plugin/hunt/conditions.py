@@ -40,13 +40,16 @@ class Conditions:
         self._before: dict[str, Any] = {}
         self._tracer: Tracer | None = None
         self._blamed: list[Any] = []
+        self.is_stale = False
+        """Whether the probe has begun in another process, which a test has ended."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Prepare the process before the first test, and what is asked before the last one."""
         if self._probe is None:
             worker: Any = self._config.pluginmanager.getplugin("isolane-worker")
             probe = self._probe = self.probes[worker.unit]
+            self.is_stale = item.nodeid != probe.tests[0]
             self._left = len(probe.tests)
             self._before = {name: self._kinds[name].snapshot() for name in probe.restored}
             if probe.traced:
@@ -90,6 +93,7 @@ class Conditions:
     def enter(self) -> None:
         """Take part in the process that has just been forked: what listened before is silent in it."""
         self._config.pluginmanager.register(self, "isolane-probe-conditions")
+        self._config.pluginmanager.register(_Skipping(self), "isolane-probe-skipping")
         self._config.option.tbstyle = "no"  # nobody reads it, and it takes longer than a test
         self._own_places()
 
@@ -108,3 +112,15 @@ class Conditions:
         if factory is not None:
             factory._basetemp = home / "pytest"
             factory._basetemp.mkdir(mode=0o700)
+
+
+class _Skipping:
+    """Passes over what is left of a probe whose process has ended: of it nothing is asked any more."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self._conditions = conditions
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self) -> bool | None:
+        """Say that it has run."""
+        return True if self._conditions.is_stale else None

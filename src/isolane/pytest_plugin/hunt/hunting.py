@@ -35,7 +35,7 @@ class Hunter:
         self._file = directory / FINDINGS_NAME
         self._orders = orders
         self._state = ControllerState()
-        self._silence = number_of(config, "worker-timeout")
+        self._silence = orders.silence or number_of(config, "worker-timeout")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> object:

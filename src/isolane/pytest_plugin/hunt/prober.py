@@ -38,6 +38,10 @@ from isolane.pytest_plugin.state.watching import leaks_of
 SILENCE = 120.0
 """Seconds without a word after which a probe is taken for hung: after tests that it does not know, a test may wait for
 ever."""
+_LEAST_SILENCE = 5.0
+_SLOWER = 20
+"""Once a probe has hung, others are waited for no longer than so many times the longest test so far: it will hang in
+each probe that shows it again."""
 
 Result = TypeVar("Result")
 
@@ -95,6 +99,8 @@ class Prober:
         self._batch = Batch(())
         self._open: dict[int, _Open] = {}
         self._unit: dict[str, int] = {}
+        self._begun: dict[str, float] = {}
+        self._longest = 0.0
         self.probes = 0
         """How many have been run."""
         self.tests = 0
@@ -207,6 +213,7 @@ class Prober:
             self._open[unit] = _Open()
             self.probes += 1
         self.tests += 1
+        self._begun[worker] = time.monotonic()
         self._open[unit].reports[message.test] = PhaseReports()
 
     def _reported(self, one: _Open, message: Reported) -> None:
@@ -219,6 +226,7 @@ class Prober:
         one.found += [Explained.from_plain(plain) for plain in report.__dict__.get(BLAME_ATTRIBUTE, ())]
 
     def _finished(self, worker: str, message: Finished) -> None:
+        self._longest = max(self._longest, time.monotonic() - self._begun[worker])
         number = self._unit.get(worker, ONE_TEST)
         one = self._open.get(number)
         if one is None or one.is_over or message.test not in one.reports:
@@ -242,6 +250,9 @@ class Prober:
         if crash.test is None or one is None or one.is_over:
             return
         cause = Category.HUNG if "nothing was heard" in crash.cause else Category.CRASHED
+        if cause is Category.HUNG and self._limits.silence:
+            silence = max(_LEAST_SILENCE, _SLOWER * self._longest)
+            self._limits = Limits(silence=min(self._limits.silence, silence))
         one.outcomes[self._session.items[crash.test].nodeid] = Outcome(cause)
         self._over(number, one)
 
