@@ -112,6 +112,8 @@ def test_a_probe_that_deletes_and_hangs_harms_nobody(tmp_path, environment):
     """The project, the home and the temporary directory are byte for byte the same afterwards."""
     project = copy_of("rough", tmp_path)
     (project / "data").chmod(0o750)
+    paths = [str(project / "library"), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     before = tree(tmp_path)
     found = hunt(project, environment, "--stall-timeout", "0.4")
 

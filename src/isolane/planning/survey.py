@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from isolane.model.hunt import Answer, Probe
-from isolane.model.outcome import Category, Outcome
+from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.state import Level
 from isolane.planning.compare import same_outcome
 from isolane.planning.hunt import CONFIRMATIONS, Batch, Search, Suspect, has_turned
@@ -130,7 +130,8 @@ def _thrice(tests: Sequence[str]) -> list[Probe]:
 
 def _by_test(tests: Sequence[str], answers: Sequence[Answer | None]) -> dict[str, list[Outcome]]:
     return {
-        test: [one.last for one in answers[place * CONFIRMATIONS :][:CONFIRMATIONS] if one is not None]
+        test: [one.last for one in answers[place * CONFIRMATIONS :][:CONFIRMATIONS] if one and one.outcomes]
+        or [MISSING]
         for place, test in enumerate(tests)
     }
 
@@ -145,6 +146,8 @@ def _suspects(
     found = []
     for test, outcomes in by_themselves.items():
         alone = max(outcomes, key=outcomes.count)
+        if alone.category is Category.MISSING:
+            continue
         wavers = any(has_turned(alone, one) for one in outcomes)
         befores = [
             run.order[: run.order.index(test)]

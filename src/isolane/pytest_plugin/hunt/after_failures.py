@@ -12,6 +12,7 @@ import pytest
 
 from isolane.coordination.processors import available_processors
 from isolane.model.hunt import Finding, Probe
+from isolane.model.outcome import MISSING
 from isolane.planning.hunt import Batch, Suspect, carriers, hunt
 from isolane.planning.survey import dirty_tests
 from isolane.pytest_plugin.engine import engine_of
@@ -104,7 +105,7 @@ class HuntAfterFailures:
             known: list[str] = []
             settled: list[tuple[str, ...]] = []
             for (test, before), alone in zip(failed.items(), answers, strict=True):
-                if alone is None or alone.last.is_bad or not before:
+                if alone is None or alone.last.is_bad or alone.last == MISSING or not before:
                     continue
                 (looked,) = prober.ask(Batch([Probe((*before, test), looks=True)]))
                 candidates = list(dict.fromkeys([*known, *dirty_tests(looked)]))

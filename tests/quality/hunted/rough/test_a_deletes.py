@@ -23,6 +23,13 @@ def test_overwrites_a_test():
     Path(os.environ["HOME"], ".tool").write_text("left", encoding="utf-8")
 
 
+def test_writes_beside_a_library():
+    """It is imported from a place that names the project by its whole path, as an editable installation does."""
+    import library
+
+    Path(library.__file__).with_name("written.txt").write_text("written", encoding="utf-8")
+
+
 def test_sticks():
     import state
 
