@@ -18,12 +18,14 @@ class Probe:
 
     looks: whether what each test leaves behind is looked at. restored: kinds of state that are put back to what they
     were at the process's start before the last test runs. traced: kinds of which the line that changes them is wanted.
+    tells_all: whether it is wanted how each test ends; else it is known of the last one only.
     """
 
     tests: tuple[str, ...]
     looks: bool = False
     restored: tuple[str, ...] = ()
     traced: tuple[str, ...] = ()
+    tells_all: bool = False
 
     @property
     def asked(self) -> str:

@@ -317,15 +317,17 @@ def carriers(finding: Finding) -> Search[Finding]:
         if one.leak.change.level is not Level.HARMLESS and not one.at_import
     )
     kinds = list(dict.fromkeys(one.leak.change.kind for one in left))
-    answers = yield Batch([Probe(tests, restored=(kind,)) for kind in kinds])
+    if not kinds:
+        return finding
+    traced, *answers = yield Batch(
+        [Probe(tests, traced=tuple(kinds)), *(Probe(tests, restored=(kind,)) for kind in kinds)]
+    )
     helped = [kind for kind, answer in zip(kinds, answers, strict=True) if answer and _is_well(finding, answer)]
     if not helped and len(kinds) > 1:
         (together,) = yield Batch([Probe(tests, restored=tuple(kinds))])
         helped = kinds if together and _is_well(finding, together) else []
-    taken = [one for one in left if one.leak.change.kind in (helped or kinds)]
-    if taken:
-        (traced,) = yield Batch([Probe(tests, traced=tuple(helped or kinds))])
-        taken = [_with_line(one, traced.found if traced else ()) for one in taken]
+    found = traced.found if traced else ()
+    taken = [_with_line(one, found) for one in left if one.leak.change.kind in (helped or kinds)]
     return replace(finding, carriers=tuple(taken), tried=bool(helped))
 
 

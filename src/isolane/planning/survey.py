@@ -59,9 +59,10 @@ def survey(tests: Sequence[str], seeds: Sequence[int], wanted: Sequence[str] = (
         before = Probe(tuple(_until_last(own, wanted)))
         first, *rest = yield Batch([before, *_thrice(wanted)])
         by_themselves = _by_test(wanted, rest)
-        if first is not None and first.outcomes:
+        if first is not None and first.last.category is not Category.MISSING:
             runs = [_Run(before.tests, first)]
-            runs += yield from _runs([_behind(runs[0])])
+        else:  # a test before it has ended the process
+            runs = yield from _runs([before.tests])
     else:
         if wanted:
             by_themselves = _by_test(wanted, (yield Batch(_thrice(wanted))))
@@ -104,7 +105,9 @@ def _runs(orders: Sequence[Sequence[str]], *, looks: bool = False) -> Search[lis
     found: list[_Run] = []
     orders = [order for order in orders if order]
     while orders:
-        answers = yield Batch([Probe(tuple(order), looks=looks and not number) for number, order in enumerate(orders)])
+        answers = yield Batch(
+            [Probe(tuple(order), looks=looks and not number, tells_all=True) for number, order in enumerate(orders)]
+        )
         ran = [_Run(order, one) for order, one in zip(orders, answers, strict=True) if one and one.outcomes]
         found += ran
         orders = [rest for rest in map(_behind, ran) if rest]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from isolane.engines.fork.messages import Message
 from isolane.model.explanation import Explained
 from isolane.model.hunt import Probe
 from isolane.model.state import Leak
@@ -22,6 +24,9 @@ from isolane.pytest_plugin.state.tracing import Tracer
 
 BLAME_ATTRIBUTE = "isolane_blame"
 """What a traced test's last report carries: what it left, and where from, as ``Explained.to_plain`` has it."""
+
+
+_SIGN_OF_LIFE = 0.5
 
 
 class Conditions:
@@ -40,6 +45,7 @@ class Conditions:
         self._before: dict[str, Any] = {}
         self._tracer: Tracer | None = None
         self._blamed: list[Any] = []
+        self._hushed: Any = None
         self.is_stale = False
         """Whether the probe has begun in another process, which a test has ended."""
 
@@ -58,7 +64,11 @@ class Conditions:
                     [self._kinds[name] for name in probe.traced],
                     after_lines=KINDS,
                 )
+            if not (probe.tells_all or probe.looks or probe.traced):
+                self._hush(worker)
         self._left -= 1
+        if not self._left and self._hushed is not None:
+            self._config.pluginmanager.register(self._hushed, "isolane-worker")
         if not self._left:
             for name, before in self._before.items():
                 with contextlib.suppress(RestoreError):  # then it cannot have helped
@@ -66,6 +76,29 @@ class Conditions:
         elif self._tracer is not None:
             return (yield from self._traced(self._tracer))
         return (yield)
+
+    def _hush(self, worker: Any) -> None:
+        """Let the worker keep to itself what nobody asks about: how the tests end that run before the last one.
+
+        That they come and go is told, twice a second: somebody waits for a sign of life.
+        """
+        if not self._left - 1:
+            return
+        self._hushed = worker
+        self._config.pluginmanager.unregister(worker)
+        lane = worker._lane
+        send = lane.send
+        said_at = 0.0
+
+        def send_sometimes(message: Message, *, at_once: bool = True) -> None:
+            nonlocal said_at
+            now = time.monotonic()
+            is_time = not self._left or now - said_at > _SIGN_OF_LIFE
+            if is_time:
+                said_at = now
+            send(message, at_once=at_once and is_time)
+
+        lane.send = send_sometimes
 
     def _traced(self, tracer: Tracer) -> Generator[None, object, object]:
         tracer.start()
