@@ -115,7 +115,7 @@ def test_a_probe_that_deletes_and_hangs_harms_nobody(tmp_path, environment):
     paths = [str(project / "library"), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     before = tree(tmp_path)
-    found = hunt(project, environment, "--stall-timeout", "0.4")
+    found = hunt(project, environment, "--seeds", "1", "--stall-timeout", "0.4")
 
     named = {one["test"]: (one["sort"], one["after"], one["needed"]) for one in found["findings"]}
     assert named == {
