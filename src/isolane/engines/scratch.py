@@ -54,12 +54,14 @@ class ScratchKeeper:
         now = _manifest(self._copy)
         if now == self._manifest:
             return False
+        changed = [name for name in sorted(self._manifest) if now.get(name) != self._manifest[name]]
+        # Directories first: in one that may not be written to, nothing can be removed.
+        for name in sorted(changed, key=lambda name: not stat.S_ISDIR(self._manifest[name][0])):
+            with suppress(OSError):  # the user has deleted it in the meantime
+                _copy(self._original / name, self._copy / name)
+                _turn_link(self._copy / name, self._original, self._copy)
         for name in sorted(now.keys() - self._manifest.keys(), reverse=True):
             _remove(self._copy / name)
-        for name in sorted(self._manifest):
-            if now.get(name) != self._manifest[name]:
-                with suppress(OSError):  # the user has deleted it in the meantime
-                    _copy(self._original / name, self._copy / name)
         self._manifest = _manifest(self._copy)
         return True
 
@@ -76,8 +78,17 @@ def scratch_copy(project: Path) -> Iterator[Scratch | None]:
         return
     place = Path(tempfile.mkdtemp(prefix="isolane-scratch-")).resolve()
     try:
-        copy = place / original.name
-        shutil.copytree(original, copy, symlinks=True, ignore=_left_out, ignore_dangling_symlinks=True)
+        copy = place / (original.name or "root")
+
+        def left_out(directory: str, names: list[str]) -> set[str]:
+            # The place for temporary files may lie in what is copied.
+            return _left_out(directory, names) | ({place.name} if Path(directory) == place.parent else set())
+
+        with suppress(shutil.Error):  # what nobody may read, no test can
+            shutil.copytree(original, copy, symlinks=True, ignore=left_out, ignore_dangling_symlinks=True)
+        for directory, names, others in os.walk(copy):
+            for name in (*names, *others):
+                _turn_link(Path(directory, name), original, copy)
         yield Scratch(original, copy, copy / project.relative_to(original))
     finally:
         _remove(place)
@@ -129,22 +140,32 @@ def _is_small(root: Path) -> bool:
 def _manifest(root: Path) -> Manifest:
     found: Manifest = {}
     for directory, names, others in os.walk(root):
-        names[:] = [name for name in names if name not in _NO_SOURCE]
+        names[:] = [name for name in names if name not in _NO_SOURCE and name not in _LEFT_OUT]
         for name in (*names, *others):
             path = Path(directory, name)
             with suppress(OSError):
                 one = path.lstat()
                 is_directory = stat.S_ISDIR(one.st_mode)
                 found[str(path.relative_to(root))] = (
-                    (one.st_mode,) if is_directory else (one.st_mode, one.st_size, one.st_mtime_ns)
+                    (one.st_mode,) if is_directory else (one.st_mode, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
                 )
     return found
 
 
+def _turn_link(link: Path, original: Path, copy: Path) -> None:
+    """Let a link that names a place in the original by its whole path name that place in the copy."""
+    if link.is_symlink():
+        target = link.readlink()
+        if target.is_absolute() and target.is_relative_to(original):
+            link.unlink()
+            link.symlink_to(copy / target.relative_to(original))
+
+
 def _copy(source: Path, target: Path) -> None:
-    _remove(target, but_directory=source.is_dir() and not source.is_symlink())
+    is_directory = source.is_dir() and not source.is_symlink()
+    _remove(target, but_directory=is_directory)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir() and not source.is_symlink():
+    if is_directory:
         target.mkdir(exist_ok=True)
         shutil.copystat(source, target)
     else:

@@ -18,12 +18,14 @@ class Probe:
 
     looks: whether what each test leaves behind is looked at. restored: kinds of state that are put back to what they
     were at the process's start before the last test runs. traced: kinds of which the line that changes them is wanted.
+    tells_all: whether it is wanted how each test ends; else it is known of the last one only.
     """
 
     tests: tuple[str, ...]
     looks: bool = False
     restored: tuple[str, ...] = ()
     traced: tuple[str, ...] = ()
+    tells_all: bool = False
 
     @property
     def asked(self) -> str:
@@ -62,7 +64,8 @@ class HuntOrders:
 
     count: how many probes run side by side. seeds: of the shuffled orders. wanted: the tests to look into, by node id
     or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. original, copy:
-    the directory that the project is in, and the copy in which the hunt runs, if it does.
+    the directory that the project is in, and the copy in which the hunt runs, if it does. silence: seconds without a
+    word after which a probe is taken for hung; None takes the project's setting.
     """
 
     count: int
@@ -71,6 +74,7 @@ class HuntOrders:
     cleaners: bool = True
     original: str | None = None
     copy: str | None = None
+    silence: float | None = None
 
     def encode(self) -> str:
         """Return it as text."""

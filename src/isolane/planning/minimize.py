@@ -15,7 +15,7 @@ from isolane.model.identity import class_of, module_of
 Item = TypeVar("Item")
 Trials = Generator[list[list[Item]], Sequence[bool | None], list[Item]]
 """Yields parts to try, the likeliest first; is sent which of them did it, None for those that were not tried because
-one before them did; returns the smallest part."""
+one before them did; returns the smallest part. Two parts are the two halves of what is left, always."""
 
 
 def minimize(items: Sequence[Item]) -> Trials[Item]:
@@ -34,17 +34,18 @@ def minimize(items: Sequence[Item]) -> Trials[Item]:
     parts = 2
     while len(remaining) > 1:
         chunks = _split(remaining, parts)
-        candidates = chunks[::-1]  # the nearest is the likeliest: less has run since that could have cleaned up
-        if parts > 2:
-            candidates = candidates + [
-                list(chain.from_iterable(chunk for place, chunk in enumerate(chunks) if place != left_out))
-                for left_out in range(parts)
-            ]
+        # Each time one is left out: of two, the other half. Whether one small chunk alone does it need not be tried:
+        # then a half would have done it. The nearest half is tried first, since less has run after it that could have
+        # cleaned up.
+        candidates = [
+            list(chain.from_iterable(chunk for place, chunk in enumerate(chunks) if place != left_out))
+            for left_out in range(parts)
+        ]
         answers = yield candidates
         did = next((place for place, answer in enumerate(answers) if answer), None)
         if did is not None:
             remaining = candidates[did]
-            parts = 2 if did < len(chunks) else max(parts - 1, 2)
+            parts = max(parts - 1, 2)
         elif parts >= len(remaining):
             break
         else:

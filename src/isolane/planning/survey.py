@@ -5,15 +5,19 @@ Pure, as :mod:`hunt` is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from isolane.model.hunt import Answer, Probe
-from isolane.model.outcome import Outcome
+from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.state import Level
 from isolane.planning.compare import same_outcome
-from isolane.planning.hunt import Batch, Search, Suspect
+from isolane.planning.hunt import CONFIRMATIONS, Batch, Search, Suspect, has_turned
 from isolane.planning.order import shuffled
+
+_ENDINGS = frozenset({Category.CRASHED, Category.HUNG})
+"""What ends a process: what was to run behind it did not."""
 
 
 @dataclass(frozen=True)
@@ -32,53 +36,136 @@ class Survey:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Run:
+    """Tests that ran in one process, in this order, and how they ended."""
+
+    order: Sequence[str]
+    answer: Answer
+
+
 def survey(tests: Sequence[str], seeds: Sequence[int], wanted: Sequence[str] = ()) -> Search[Survey]:
     """Run the suite in its own order, reversed, with those first that leave something, and shuffled by each seed.
 
-    wanted: only these are of interest; each of them is alone in any case.
+    wanted: only these are of interest. What would run behind the last of them is left out, no further order is run once
+    all of them have ended otherwise, and what tests leave is not looked at where there is one of them: the hunt for it
+    takes less.
     """
-    own = list(tests)
-    orders = [own, own[::-1]]
-    answers = list((yield Batch([Probe(tuple(own), looks=True), Probe(tuple(reversed(own)))])))
-    dirty = dirty_tests(answers[0])
-    alone: dict[str, Outcome] = {}
-    if wanted:
-        alone = yield from _alone(wanted)
-    if not wanted or len(_suspects(orders, answers, alone)) < len(wanted):
-        more = [[own[place] for place in shuffled(own, seed)] for seed in seeds]
-        if dirty:
-            # What they leave is there for all others then, unless somebody cleans up.
-            rest = [one for one in own if one not in set(dirty)]
-            more = [[*dirty, *rest], [*reversed(dirty), *reversed(rest)], *more]
-        answers += yield Batch([Probe(tuple(order)) for order in more])
-        orders += more
+    own, back = list(tests), list(tests[::-1])
+    by_themselves: dict[str, list[Outcome]] = {}
+    runs: list[_Run] = []
+    if len(wanted) == 1:
+        # Side by side, as nothing has to be looked at.
+        before = Probe(tuple(_until_last(own, wanted)))
+        first, *rest = yield Batch([before, *_thrice(wanted)])
+        by_themselves = _by_test(wanted, rest)
+        if first is not None and first.last.category is not Category.MISSING:
+            runs = [_Run(before.tests, first)]
+        else:  # a test before it has ended the process
+            runs = yield from _runs([before.tests])
+    else:
+        if wanted:
+            by_themselves = _by_test(wanted, (yield Batch(_thrice(wanted))))
+        orders = [own] if wanted else [own, back]
+        runs = yield from _runs([_until_last(order, wanted) for order in orders], looks=True)
+    count = 1 if wanted else 2
+    seconds = runs[0].answer.seconds if runs else 0.0
+    dirty = list(dict.fromkeys(chain.from_iterable(dirty_tests(run.answer) for run in runs)))
+    ending = {test for run in runs for test, outcome in run.answer.outcomes.items() if outcome.category in _ENDINGS}
+    if ending:
+        # They have been seen. Whoever is left runs in one process now.
+        own, back = ([one for one in order if one not in ending] for order in (own, back))
+    shuffles = [[own[place] for place in shuffled(own, seed)] for seed in seeds]
+    if ending:
+        shuffles = [own, back, *shuffles]
+    if dirty:
+        # What they leave is there for all others then, unless somebody cleans up.
+        dirty_ones = [one for one in dirty if one not in ending]
+        others = [one for one in own if one not in set(dirty)]
+        shuffles = [[*dirty_ones, *others], [*reversed(dirty_ones), *reversed(others)], *shuffles]
+    for orders in ([back] if wanted else [], shuffles):
+        if orders and (not wanted or len(_suspects(tests, runs, by_themselves)) < len(wanted)):
+            runs += yield from _runs([_until_last(order, wanted) for order in orders])
+            count += len(orders)
     if not wanted:
-        alone = yield from _alone(_odd(own, [one for one in answers if one is not None]))
-    suspects = _suspects(orders, answers, alone)
+        odd = _odd(tests, [run.answer for run in runs])
+        by_themselves = _by_test(odd, (yield Batch(_thrice(odd))))
+    suspects = _suspects(tests, runs, by_themselves)
     suspected = {one.test for one in suspects}
-    broken = {test: outcome for test, outcome in alone.items() if outcome.is_bad and test not in suspected}
-    first = answers[0]
-    return Survey(suspects, broken, dirty, len(orders), first.seconds if first else 0.0)
+    broken = {
+        test: outcomes[0]
+        for test, outcomes in by_themselves.items()
+        if all(one.is_bad for one in outcomes) and test not in suspected
+    }
+    return Survey(suspects, broken, dirty, count, seconds)
 
 
-def _alone(tests: Sequence[str]) -> Search[dict[str, Outcome]]:
-    answers = yield Batch([Probe((test,)) for test in tests])
-    return {test: answer.last for test, answer in zip(tests, answers, strict=True) if answer is not None}
+def _runs(orders: Sequence[Sequence[str]], *, looks: bool = False) -> Search[list[_Run]]:
+    """Run whole orders, the first of them looked at; where a test ends its process, what is left runs in another."""
+    found: list[_Run] = []
+    orders = [order for order in orders if order]
+    while orders:
+        answers = yield Batch(
+            [Probe(tuple(order), looks=looks and not number, tells_all=True) for number, order in enumerate(orders)]
+        )
+        ran = [_Run(order, one) for order, one in zip(orders, answers, strict=True) if one and one.outcomes]
+        found += ran
+        orders = [rest for rest in map(_behind, ran) if rest]
+    return found
+
+
+def _until_last(order: Sequence[str], wanted: Collection[str]) -> list[str]:
+    """Return an order without what would run behind the last test that is wanted."""
+    last = max((place for place, test in enumerate(order) if test in wanted), default=len(order) - 1)
+    return list(order[: last + 1])
+
+
+def _behind(run: _Run) -> Sequence[str]:
+    """Return what did not come to run, behind a test that ended the process."""
+    reached = max(place for place, test in enumerate(run.order) if test in run.answer.outcomes)
+    return run.order[reached + 1 :]
+
+
+def _thrice(tests: Sequence[str]) -> list[Probe]:
+    """Return probes of each test alone: once says too little of one that is flaky."""
+    return [Probe((test,)) for test in tests for _ in range(CONFIRMATIONS)]
+
+
+def _by_test(tests: Sequence[str], answers: Sequence[Answer | None]) -> dict[str, list[Outcome]]:
+    return {
+        test: [one.last for one in answers[place * CONFIRMATIONS :][:CONFIRMATIONS] if one and one.outcomes]
+        or [MISSING]
+        for place, test in enumerate(tests)
+    }
 
 
 def _suspects(
-    orders: Sequence[Sequence[str]], answers: Sequence[Answer | None], alone: Mapping[str, Outcome]
+    tests: Sequence[str], runs: Sequence[_Run], by_themselves: Mapping[str, Sequence[Outcome]]
 ) -> list[Suspect]:
-    """Return the tests that ended otherwise than alone, each with the least that had run before it when it did."""
+    """Return the tests that ended otherwise than alone, each with the least that had run before it when it did.
+
+    And those that end in several ways alone.
+    """
     found = []
-    for test, outcome in alone.items():
+    for test, outcomes in by_themselves.items():
+        alone = max(outcomes, key=outcomes.count)
+        if alone.category is Category.MISSING:
+            continue
+        wavers = any(has_turned(alone, one) for one in outcomes)
         befores = [
-            order[: order.index(test)]
-            for order, ran in zip(orders, answers, strict=True)
-            if ran is not None and test in ran.outcomes and not same_outcome(ran.outcomes[test], outcome)
+            run.order[: run.order.index(test)]
+            for run in runs
+            if test in run.answer.outcomes and has_turned(alone, run.answer.outcomes[test])
         ]
-        if befores:
-            found.append(Suspect(test, outcome, min(befores, key=len)))
+        if wavers and not befores:
+            befores = [run.order[: run.order.index(test)] for run in runs if test in run.answer.outcomes]
+        if any(befores) or wavers:
+            in_own = runs[0].answer.outcomes.get(test) if runs else None
+            is_hidden = in_own is not None and not has_turned(alone, in_own)
+            before = min(filter(None, befores), key=len, default=())
+            ran = set(before)
+            rest = [one for one in tests if one not in ran]
+            found.append(Suspect(test, alone, before, is_hidden, wavers, rest))
     return found
 
 

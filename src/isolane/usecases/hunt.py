@@ -24,6 +24,8 @@ from isolane.usecases.workshop import open_workshop
 _IN_PLACE = "The project is too large to be copied: probes ran in it."
 SEEDS = (1, 2)
 """Of the shuffled orders that are run besides the suite's own, the reversed and those with dirty tests first."""
+_PATIENCE = 86_400.0
+"""Seconds. A hunt tells nothing while it goes on; it is its probes that are ended where nothing happens in them."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
     count = parse_worker_count(request.workers, available_processors(), "-n")
     seeds = tuple(parse_seeds(request.seeds)) if request.seeds else SEEDS
     with open_workshop(request.project, request.python) as workshop, scratch_copy(workshop.project) as scratch:
-        orders = HuntOrders(count, seeds, request.tests)
+        orders = HuntOrders(count, seeds, request.tests, silence=request.stall_seconds)
         if scratch is not None:
             orders = replace(orders, original=str(scratch.original), copy=str(scratch.copy))
         plan = RunPlan(
@@ -57,7 +59,7 @@ def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
             request.arguments,
             label="hunt",
             dist=None,
-            stall_seconds=request.stall_seconds,
+            stall_seconds=_PATIENCE,
             environment=held_environment(os.environ),
             probe=("hunt", orders.encode()),
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from isolane.statistics.flake_rate import (
+    are_different,
     clean_runs_for,
     clopper_pearson,
+    fisher,
     highest_rate,
     is_settled,
     smallest_rate_seen,
@@ -37,6 +39,13 @@ CLEAN_BOUNDS = [
     (59, 0.95, 0.0495076099),  # the first under 5%
     (100, 0.95, 0.0295130496),
     (300, 0.95, 0.0099360819),  # the rule of three: about 3 / 300
+]
+EXACT_TESTS = [
+    # bad, runs, others, of, p, two-sided
+    (3, 4, 1, 4, 0.4857142857),  # the lady tasting tea: Fisher, The Design of Experiments, 1935; R, ?fisher.test
+    (10, 13, 2, 17, 0.0005367241),  # convicts' twins: Fisher 1934, section 21.02; R, ?fisher.test
+    (8, 10, 1, 6, 0.0349650350),  # SciPy's documentation, scipy.stats.fisher_exact
+    (1, 12, 9, 12, 0.0027594562),  # students who study: Wikipedia, Fisher's exact test
 ]
 
 
@@ -112,3 +121,22 @@ def test_a_failure_makes_it_take_longer_and_many_settle_it_the_other_way() -> No
     assert is_settled(1, 600, 0.01)
     assert is_settled(10, 10, 0.01)
     assert not is_settled(0, 0, 0.99)
+
+
+@pytest.mark.parametrize(("bad", "runs", "others", "of", "p"), EXACT_TESTS)
+def test_two_rates_are_told_apart_as_published(bad: int, runs: int, others: int, of: int, p: float) -> None:
+    assert fisher(bad, runs, others, of) == pytest.approx(p, abs=1e-9)
+    assert fisher(others, of, bad, runs) == pytest.approx(p, abs=1e-9)
+    assert fisher(runs - bad, runs, of - others, of) == pytest.approx(p, abs=1e-9)
+    assert are_different(bad, runs, others, of) == (p < 0.01)
+
+
+@pytest.mark.parametrize(("bad", "runs", "others", "of"), [(0, 10, 0, 10), (10, 10, 3, 3), (0, 0, 5, 9), (0, 0, 0, 0)])
+def test_one_rate_is_one(bad: int, runs: int, others: int, of: int) -> None:
+    assert fisher(bad, runs, others, of) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("bad", "runs", "others", "of"), [(-1, 10, 0, 10), (11, 10, 0, 10), (0, 10, 11, 10)])
+def test_rates_that_make_no_sense_are_refused(bad: int, runs: int, others: int, of: int) -> None:
+    with pytest.raises(ValueError, match="make no sense"):
+        fisher(bad, runs, others, of)

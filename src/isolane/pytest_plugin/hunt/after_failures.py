@@ -12,6 +12,7 @@ import pytest
 
 from isolane.coordination.processors import available_processors
 from isolane.model.hunt import Finding, Probe
+from isolane.model.outcome import MISSING
 from isolane.planning.hunt import Batch, Suspect, carriers, hunt
 from isolane.planning.survey import dirty_tests
 from isolane.pytest_plugin.engine import engine_of
@@ -102,9 +103,9 @@ class HuntAfterFailures:
             failed: dict[str, list[str]] = json.loads(question)
             answers = prober.ask(Batch([Probe((test,)) for test in failed]))
             known: list[str] = []
-            settled: set[tuple[str, ...]] = set()
+            settled: list[tuple[str, ...]] = []
             for (test, before), alone in zip(failed.items(), answers, strict=True):
-                if alone is None or alone.last.is_bad or not before:
+                if alone is None or alone.last.is_bad or alone.last == MISSING or not before:
                     continue
                 (looked,) = prober.ask(Batch([Probe((*before, test), looks=True)]))
                 candidates = list(dict.fromkeys([*known, *dirty_tests(looked)]))
@@ -112,7 +113,8 @@ class HuntAfterFailures:
                 if finding.needed:
                     finding = prober.drive(carriers(finding))
                     known = list(dict.fromkeys([*finding.needed, *known]))
-                    settled.add(finding.needed)
+                    if finding.needed not in settled:
+                        settled.append(finding.needed)
                 yield json.dumps({"finding": replace(finding, seconds=0.0).as_data()})
         except Exception as error:  # noqa: BLE001  # the run is over and has its result: this only says less
             yield json.dumps({"obstacle": str(error).strip().splitlines()[-1]})

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from isolane.engines.fork.messages import Finished, Message, Started
 from isolane.model.explanation import Explained
 from isolane.model.hunt import Probe
 from isolane.model.state import Leak
@@ -22,6 +24,9 @@ from isolane.pytest_plugin.state.tracing import Tracer
 
 BLAME_ATTRIBUTE = "isolane_blame"
 """What a traced test's last report carries: what it left, and where from, as ``Explained.to_plain`` has it."""
+
+
+_SIGN_OF_LIFE = 0.5
 
 
 class Conditions:
@@ -40,13 +45,17 @@ class Conditions:
         self._before: dict[str, Any] = {}
         self._tracer: Tracer | None = None
         self._blamed: list[Any] = []
+        self._hushed: Any = None
+        self.is_stale = False
+        """Whether the probe has begun in another process, which a test has ended."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Prepare the process before the first test, and what is asked before the last one."""
         if self._probe is None:
             worker: Any = self._config.pluginmanager.getplugin("isolane-worker")
             probe = self._probe = self.probes[worker.unit]
+            self.is_stale = item.nodeid != probe.tests[0]
             self._left = len(probe.tests)
             self._before = {name: self._kinds[name].snapshot() for name in probe.restored}
             if probe.traced:
@@ -55,7 +64,11 @@ class Conditions:
                     [self._kinds[name] for name in probe.traced],
                     after_lines=KINDS,
                 )
+            if not (probe.tells_all or probe.looks or probe.traced):
+                self._hush(worker)
         self._left -= 1
+        if not self._left and self._hushed is not None:
+            self._config.pluginmanager.register(self._hushed, "isolane-worker")
         if not self._left:
             for name, before in self._before.items():
                 with contextlib.suppress(RestoreError):  # then it cannot have helped
@@ -63,6 +76,29 @@ class Conditions:
         elif self._tracer is not None:
             return (yield from self._traced(self._tracer))
         return (yield)
+
+    def _hush(self, worker: Any) -> None:
+        """Let the worker keep to itself what nobody asks about: how the tests end that run before the last one.
+
+        That they come and go is told, twice a second: somebody waits for a sign of life.
+        """
+        if not self._left - 1:
+            return
+        self._hushed = worker
+        self._config.pluginmanager.unregister(worker)
+        lane = worker._lane
+        send = lane.send
+        said_at = 0.0
+
+        def send_sometimes(message: Message, *, at_once: bool = True) -> None:
+            nonlocal said_at
+            now = time.monotonic()
+            is_time = not (self._left and isinstance(message, Started | Finished)) or now - said_at > _SIGN_OF_LIFE
+            if is_time:
+                said_at = now
+            send(message, at_once=at_once and is_time)
+
+        lane.send = send_sometimes
 
     def _traced(self, tracer: Tracer) -> Generator[None, object, object]:
         tracer.start()
@@ -90,6 +126,8 @@ class Conditions:
     def enter(self) -> None:
         """Take part in the process that has just been forked: what listened before is silent in it."""
         self._config.pluginmanager.register(self, "isolane-probe-conditions")
+        self._config.pluginmanager.register(_Skipping(self), "isolane-probe-skipping")
+        self._config.option.tbstyle = "no"  # nobody reads it, and it takes longer than a test
         self._own_places()
 
     def _own_places(self) -> None:
@@ -103,3 +141,19 @@ class Conditions:
         os.environ["HOME"] = str(home)
         os.environ["TMPDIR"] = str(temporary)
         tempfile.tempdir = None
+        factory = getattr(self._config, "_tmp_path_factory", None)
+        if factory is not None:
+            factory._basetemp = home / "pytest"
+            factory._basetemp.mkdir(mode=0o700)
+
+
+class _Skipping:
+    """Passes over what is left of a probe whose process has ended: of it nothing is asked any more."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self._conditions = conditions
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self) -> bool | None:
+        """Say that it has run."""
+        return True if self._conditions.is_stale else None

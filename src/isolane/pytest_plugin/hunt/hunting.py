@@ -6,6 +6,7 @@ Loaded in those runs only. What is found goes into the run's directory, a JSON o
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,7 +35,7 @@ class Hunter:
         self._file = directory / FINDINGS_NAME
         self._orders = orders
         self._state = ControllerState()
-        self._silence = number_of(config, "worker-timeout")
+        self._silence = orders.silence or number_of(config, "worker-timeout")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> object:
@@ -45,6 +46,7 @@ class Hunter:
         if obstacle is not None:
             self._write({"obstacle": obstacle})
             return True
+        session.config.option.maxfail = 0  # a probe goes on to its end, whatever the project's settings say
         if session.items:
             original, copy = self._orders.original, self._orders.copy
             keeper = ScratchKeeper(Path(original), Path(copy)) if original and copy else None
@@ -63,20 +65,21 @@ class Hunter:
             self._write({"unknown": unknown})
             return
         found = prober.drive(survey(tests, self._orders.seeds, wanted))
-        self._write({"survey": _as_data(found), "tests": len(tests), "probes": prober.probes, "ran": prober.tests})
+        self._write({"survey": _as_data(found), "tests": len(tests)})
         for test, outcome in found.broken.items():
             self._write({"finding": Finding(test, Sort.BROKEN, outcome).as_data()})
         known = list(found.dirty)
-        settled: set[tuple[str, ...]] = set()
+        settled: list[tuple[str, ...]] = []
         for suspect in found.suspects:
             begun, before = time.monotonic(), prober.probes
             finding = prober.drive(hunt(suspect, known, are_different, settled))
             if finding.needed:
                 finding = prober.drive(carriers(finding))
                 known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *known]))
-                if self._orders.cleaners and finding.needed not in settled:
+                if self._orders.cleaners and suspect.is_hidden and finding.needed not in settled:
                     finding = prober.drive(cleaner(finding, tests))
-                settled.add(finding.needed)
+                if finding.needed not in settled:
+                    settled.append(finding.needed)
             finding = replace(finding, probes=prober.probes - before, seconds=time.monotonic() - begun)
             self._write({"finding": finding.as_data()})
         self._write({"probes": prober.probes, "ran": prober.tests, "seconds": time.monotonic() - started})
@@ -96,10 +99,20 @@ def _as_data(found: Survey) -> dict[str, Any]:
     }
 
 
+def _in_copy(entry: str, original: str, copy: str) -> str:
+    """Return where a place to import from is in the copy: a project that is installed as it stands names its own."""
+    if not Path(entry).is_relative_to(original):
+        return entry
+    place = Path(copy, Path(entry).relative_to(original))
+    return str(place) if place.exists() else entry
+
+
 def start_hunting(config: pytest.Config, handover: Handover) -> None:
     """Register what hunts, before any conftest is imported."""
     namespace = config.known_args_namespace
     if hasattr(namespace, "no_cov"):
         namespace.no_cov = True  # Of probes there is nothing to measure.
     orders = HuntOrders.decode(handover.probe[1])
+    if orders.original and orders.copy:
+        sys.path[:] = [_in_copy(entry, orders.original, orders.copy) for entry in sys.path]
     config.pluginmanager.register(Hunter(config, Path(handover.run_directory), orders), "isolane-hunt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
@@ -37,6 +38,10 @@ from isolane.pytest_plugin.state.watching import leaks_of
 SILENCE = 120.0
 """Seconds without a word after which a probe is taken for hung: after tests that it does not know, a test may wait for
 ever."""
+_LEAST_SILENCE = 5.0
+_SLOWER = 20
+"""Once a probe has hung, others are waited for no longer than so many times the longest test so far: it will hang in
+each probe that shows it again."""
 
 Result = TypeVar("Result")
 
@@ -75,6 +80,7 @@ class Prober:
         self._config = session.config
         self._count = count
         self._keeper = keeper
+        self._directory = os.getcwd()  # noqa: PTH109  # as it was given, links and all
         self._state = state
         self._plugin = plugin
         self._process_id = os.getpid()
@@ -82,11 +88,19 @@ class Prober:
         self._test_numbers = {item.nodeid: number for number, item in enumerate(session.items)}
         self._nodes = Nodes(uuid.uuid4().hex)
         self._quickly = only_pytest_serializes(self._config)
-        self._places = Path(tempfile.mkdtemp(prefix="isolane-hunt-"))
+        self._root = Path(tempfile.mkdtemp(prefix="isolane-hunt-"))
+        self._places = self._root / "probes"
+        self._places.mkdir()
+        factory = getattr(self._config, "_tmp_path_factory", None)
+        if factory is not None:
+            # Or each probe would make a directory among those of the user's last runs, and remove the oldest.
+            factory._basetemp = self._root
         self._conditions = Conditions(self._config, self._places)
         self._batch = Batch(())
         self._open: dict[int, _Open] = {}
         self._unit: dict[str, int] = {}
+        self._begun: dict[str, float] = {}
+        self._longest = 0.0
         self.probes = 0
         """How many have been run."""
         self.tests = 0
@@ -98,7 +112,7 @@ class Prober:
     def close(self) -> None:
         """Leave nothing behind."""
         gc.unfreeze()
-        shutil.rmtree(self._places, ignore_errors=True)
+        shutil.rmtree(self._root, ignore_errors=True)
 
     def drive(self, search: Search[Result]) -> Result:
         """Run whatever probes a search asks for, to its end."""
@@ -113,11 +127,21 @@ class Prober:
 
     def ask(self, batch: Batch) -> list[Answer | None]:
         """Run the probes of a batch; None for those that were not needed any more."""
+        if not batch.probes:
+            return []
         answers = self._run(batch)
-        if self._keeper is not None and self._keeper.refresh() and self._count > 1:
+        if self._refresh() and self._count > 1:
             self._count = 1
             answers = self._run(batch)
         return answers
+
+    def _refresh(self) -> bool:
+        """Put the tree back, if it is to be kept; return whether it had been changed."""
+        if self._keeper is None or not self._keeper.refresh():
+            return False
+        with contextlib.suppress(OSError):  # it may be another one with the same name now
+            os.chdir(self._directory)
+        return True
 
     def _run(self, batch: Batch) -> list[Answer | None]:
         self._batch = batch
@@ -189,6 +213,7 @@ class Prober:
             self._open[unit] = _Open()
             self.probes += 1
         self.tests += 1
+        self._begun[worker] = time.monotonic()
         self._open[unit].reports[message.test] = PhaseReports()
 
     def _reported(self, one: _Open, message: Reported) -> None:
@@ -201,6 +226,7 @@ class Prober:
         one.found += [Explained.from_plain(plain) for plain in report.__dict__.get(BLAME_ATTRIBUTE, ())]
 
     def _finished(self, worker: str, message: Finished) -> None:
+        self._longest = max(self._longest, time.monotonic() - self._begun[worker])
         number = self._unit.get(worker, ONE_TEST)
         one = self._open.get(number)
         if one is None or one.is_over or message.test not in one.reports:
@@ -224,13 +250,16 @@ class Prober:
         if crash.test is None or one is None or one.is_over:
             return
         cause = Category.HUNG if "nothing was heard" in crash.cause else Category.CRASHED
+        if cause is Category.HUNG and self._limits.silence:
+            silence = max(_LEAST_SILENCE, _SLOWER * self._longest)
+            self._limits = Limits(silence=min(self._limits.silence, silence))
         one.outcomes[self._session.items[crash.test].nodeid] = Outcome(cause)
         self._over(number, one)
 
     def worker_starts(self, worker: str) -> None:
         """Take note that what the name said before is over."""
-        if self._keeper is not None and self._count == 1:
-            self._keeper.refresh()
+        if self._count == 1:
+            self._refresh()
         self._state.worker_starts(worker)
         self._unit.pop(worker, None)
 

@@ -1,0 +1,1 @@
+"""Imported from where it stands."""
