@@ -17,7 +17,7 @@ from isolane.model.identity import module_of
 from isolane.model.outcome import Category, Outcome
 from isolane.model.state import Level
 from isolane.planning.compare import same_outcome
-from isolane.planning.minimize import minimize_tests
+from isolane.planning.minimize import Trials, minimize, minimize_tests
 
 CONFIRMATIONS = 3
 """How often a test runs alone before anything is said of it."""
@@ -324,11 +324,40 @@ def carriers(finding: Finding) -> Search[Finding]:
     )
     helped = [kind for kind, answer in zip(kinds, answers, strict=True) if answer and _is_well(finding, answer)]
     if not helped and len(kinds) > 1:
-        (together,) = yield Batch([Probe(tests, restored=tuple(kinds))])
-        helped = kinds if together and _is_well(finding, together) else []
+        helped = yield from _smallest_together(finding, tests, kinds)
     found = traced.found if traced else ()
     taken = [_with_line(one, found) for one in left if one.leak.change.kind in (helped or kinds)]
     return replace(finding, carriers=tuple(taken), tried=bool(helped))
+
+
+def _smallest_together(finding: Finding, tests: tuple[str, ...], kinds: list[str]) -> Search[list[str]]:
+    """Return the fewest kinds that have to be put back together; none where all of them do not help."""
+    (together,) = yield Batch([Probe(tests, restored=tuple(kinds))])
+    if together is None or not _is_well(finding, together):
+        return []
+
+    def ask(parts: Sequence[Sequence[str]]) -> Search[list[bool | None]]:
+        return (yield from _make_well(finding, [Probe(tests, restored=tuple(part)) for part in parts]))
+
+    return (yield from _tried(minimize(kinds), ask))
+
+
+def _tried(
+    trials: Trials[str], ask: Callable[[Sequence[Sequence[str]]], Search[list[bool | None]]]
+) -> Search[list[str]]:
+    """Try parts until the smallest is found."""
+    try:
+        wanted = next(trials)
+        while True:
+            wanted = trials.send((yield from ask(wanted)))
+    except StopIteration as end:
+        return list(end.value)
+
+
+def _make_well(finding: Finding, probes: Sequence[Probe]) -> Search[list[bool | None]]:
+    """Return of each probe whether the test ends as alone; None behind the first that does."""
+    answers = yield Batch(probes, lambda answer: _is_well(finding, answer))
+    return [None if answer is None else _is_well(finding, answer) for answer in answers]
 
 
 def cleaner(finding: Finding, tests: Sequence[str]) -> Search[Finding]:
@@ -343,19 +372,11 @@ def cleaner(finding: Finding, tests: Sequence[str]) -> Search[Finding]:
         return finding
 
     def ask(parts: Sequence[Sequence[str]]) -> Search[list[bool | None]]:
-        probes = [Probe((*finding.needed, *part, finding.test)) for part in parts]
-        answers = yield Batch(probes, lambda answer: _is_well(finding, answer))
-        return [None if answer is None else _is_well(finding, answer) for answer in answers]
+        return (yield from _make_well(finding, [Probe((*finding.needed, *part, finding.test)) for part in parts]))
 
     if not (yield from ask([between]))[0]:
         return finding
-    trials = minimize_tests(between)
-    try:
-        wanted = next(trials)
-        while True:
-            wanted = trials.send((yield from ask(wanted)))
-    except StopIteration as end:
-        found = list(end.value)
+    found = yield from _tried(minimize_tests(between), ask)
     return replace(finding, cleaner=found[0]) if len(found) == 1 else finding
 
 

@@ -59,6 +59,25 @@ class Listener(Protocol):
         ...
 
 
+class UntoldListener:
+    """What a :class:`Listener` does that tells nobody while a run goes on; a base for such."""
+
+    def worker_started(self, worker: str, process_id: int) -> None:
+        """Nothing to tell."""
+
+    def told_early(self, worker: str, messages: Sequence[Message]) -> None:
+        """Nothing to tell."""
+
+    def runs_again(self, worker: str, messages: Sequence[Message]) -> None:
+        """Nothing to tell."""
+
+    def printed(self, worker: str, stream: str, line: str) -> None:
+        """What is printed past every capture is of no interest."""
+
+    def given_up(self, tests: Sequence[int], cause: str) -> None:
+        """What is left of a unit that crashes is of no interest."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """silence: seconds without any message, while a test runs, after which a worker is killed; None for ever.

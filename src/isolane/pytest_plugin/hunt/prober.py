@@ -17,7 +17,7 @@ import pytest
 
 from isolane.engines.fork.controller import Controller
 from isolane.engines.fork.lane import ONE_TEST, Lane
-from isolane.engines.fork.listener import Crash, Limits
+from isolane.engines.fork.listener import Crash, Limits, UntoldListener
 from isolane.engines.fork.messages import Broken, Finished, Message, Reported, Started, SubtestsFailed
 from isolane.engines.scratch import ScratchKeeper
 from isolane.model.explanation import Explained
@@ -58,7 +58,7 @@ class _Open:
         self.is_over = False
 
 
-class Prober:
+class Prober(UntoldListener):
     """Answers batches of probes.
 
     session: whose tests are probed. count: how many probes run side by side. state: from before the first conftest.
@@ -266,18 +266,3 @@ class Prober:
     def worker_stopped(self, worker: str) -> None:
         """Take note of its end."""
         self._state.worker_ended(worker, crashed=False)
-
-    def worker_started(self, worker: str, process_id: int) -> None:
-        """Nothing to tell."""
-
-    def told_early(self, worker: str, messages: Sequence[Message]) -> None:
-        """Nothing is held back."""
-
-    def runs_again(self, worker: str, messages: Sequence[Message]) -> None:
-        """Nothing runs again."""
-
-    def printed(self, worker: str, stream: str, line: str) -> None:
-        """What probes print is of no interest."""
-
-    def given_up(self, tests: Sequence[int], cause: str) -> None:
-        """What is left of a probe that crashed is of no interest."""

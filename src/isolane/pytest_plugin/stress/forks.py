@@ -14,7 +14,7 @@ import pytest
 
 from isolane.engines.fork.controller import Controller
 from isolane.engines.fork.lane import ONE_TEST, Lane
-from isolane.engines.fork.listener import Crash, Limits
+from isolane.engines.fork.listener import Crash, Limits, UntoldListener
 from isolane.engines.fork.messages import (
     Broken,
     ExitAsked,
@@ -44,7 +44,7 @@ class Planned:
     seed: int | None
 
 
-class Forks:
+class Forks(UntoldListener):
     """Makes runs.
 
     plugin: who runs the session's tests otherwise; it is left out in workers. silence: seconds without a word after
@@ -234,15 +234,3 @@ class Forks:
     def worker_stopped(self, worker: str) -> None:
         """Take note of its end."""
         self._state.worker_ended(worker, crashed=False)
-
-    def worker_started(self, worker: str, process_id: int) -> None:
-        """Nothing to tell."""
-
-    def told_early(self, worker: str, messages: Sequence[Message]) -> None:
-        """Nothing is held back."""
-
-    def runs_again(self, worker: str, messages: Sequence[Message]) -> None:
-        """Nothing runs again."""
-
-    def printed(self, worker: str, stream: str, line: str) -> None:
-        """What a run prints past every capture is of no interest."""
