@@ -37,7 +37,8 @@ def with_causes(proof: Proof, request: HuntRequest, observer: Observer) -> Proof
     notes += [f"causes were looked for of {MOST_HUNTED} of {len(tests)} tests"] if len(tests) > MOST_HUNTED else []
     notes += _imports(proof, found)
     causes = tuple(one for one in found.findings if one.sort in (Sort.VICTIM, Sort.BRITTLE, Sort.FLAKY))
-    return replace(proof, causes=causes, notes=(*proof.notes, *notes))
+    seconds = proof.seconds + found.seconds
+    return replace(proof, causes=causes, seconds=seconds, notes=(*proof.notes, *notes))
 
 
 def _imports(proof: Proof, found: HuntResult) -> list[str]:

@@ -65,8 +65,9 @@ def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
         )
         observer.run_started("hunting", plan)
         execution = execute(workshop, plan, observer)
-        observer.run_finished("hunting", execution.record, "")
-    return replace(_result(execution, request, time.monotonic() - started), notes=() if scratch else (_IN_PLACE,))
+        found = _result(execution, request, time.monotonic() - started)
+        observer.run_finished("hunting", execution.record, f"{found.probes} probes")
+    return replace(found, notes=() if scratch else (_IN_PLACE,))
 
 
 def _result(execution: Execution, request: HuntRequest, seconds: float) -> HuntResult:
