@@ -19,7 +19,7 @@ import pytest
 from isolane.engines.scratch import ScratchKeeper
 from isolane.model.hunt import Finding, HuntOrders, Sort
 from isolane.model.plan import FINDINGS_NAME, Handover
-from isolane.planning.hunt import carriers, cleaner, hunt
+from isolane.planning.hunt import Search, carriers, cleaner, hunt
 from isolane.planning.survey import Survey, survey
 from isolane.pytest_plugin.fork import safety
 from isolane.pytest_plugin.fork.adapters import ControllerState
@@ -52,19 +52,19 @@ class Hunter:
             keeper = ScratchKeeper(Path(original), Path(copy)) if original and copy else None
             prober = Prober(session, self._orders.count, self._state, self, silence=self._silence, keeper=keeper)
             try:
-                self._hunt(prober, [item.nodeid for item in session.items])
+                prober.drive(self._search(prober, [item.nodeid for item in session.items]))
             finally:
                 prober.close()
         return True
 
-    def _hunt(self, prober: Prober, tests: Sequence[str]) -> None:
+    def _search(self, prober: Prober, tests: Sequence[str]) -> Search[None]:
         started = time.monotonic()
         wanted = [one for one in tests if any(one == asked or one.endswith(asked) for asked in self._orders.wanted)]
         unknown = [asked for asked in self._orders.wanted if not any(one.endswith(asked) for one in wanted)]
         if unknown:
             self._write({"unknown": unknown})
             return
-        found = prober.drive(survey(tests, self._orders.seeds, wanted))
+        found = yield from survey(tests, self._orders.seeds, wanted)
         self._write({"survey": _as_data(found), "tests": len(tests)})
         for test, outcome in found.broken.items():
             self._write({"finding": Finding(test, Sort.BROKEN, outcome).as_data()})
@@ -72,12 +72,12 @@ class Hunter:
         settled: list[tuple[str, ...]] = []
         for suspect in found.suspects:
             begun, before = time.monotonic(), prober.probes
-            finding = prober.drive(hunt(suspect, known, are_different, settled))
+            finding = yield from hunt(suspect, known, are_different, settled)
             if finding.needed:
-                finding = prober.drive(carriers(finding))
+                finding = yield from carriers(finding)
                 known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *known]))
                 if self._orders.cleaners and suspect.is_hidden and finding.needed not in settled:
-                    finding = prober.drive(cleaner(finding, tests))
+                    finding = yield from cleaner(finding, tests)
                 if finding.needed not in settled:
                     settled.append(finding.needed)
             finding = replace(finding, probes=prober.probes - before, seconds=time.monotonic() - begun)

@@ -115,25 +115,32 @@ class Prober(UntoldListener):
         shutil.rmtree(self._root, ignore_errors=True)
 
     def drive(self, search: Search[Result]) -> Result:
-        """Run whatever probes a search asks for, to its end."""
+        """Run whatever probes a search asks for, to its end.
+
+        Once a probe has changed the tree, what ran beside it says nothing: all of the batch runs again, one by one.
+        """
         generator: Generator[Batch, Sequence[Answer | None], Result] = search
         try:
             batch = next(generator)
             while True:
-                batch = generator.send(self.ask(batch))
+                self._prepare(batch)
+                try:
+                    # Here, and no deeper: tests that count the calls below them find as many as in any forked worker.
+                    self._controller.run()
+                finally:
+                    for place in self._places.iterdir():
+                        shutil.rmtree(place, ignore_errors=True)
+                if self._refresh() and self._count > 1:
+                    self._count = 1
+                    continue
+                batch = generator.send([self._answer(number) for number in range(len(batch.probes))])
         except StopIteration as end:
             result: Result = end.value
             return result
 
-    def ask(self, batch: Batch) -> list[Answer | None]:
+    def ask(self, batch: Batch) -> Sequence[Answer | None]:
         """Run the probes of a batch; None for those that were not needed any more."""
-        if not batch.probes:
-            return []
-        answers = self._run(batch)
-        if self._refresh() and self._count > 1:
-            self._count = 1
-            answers = self._run(batch)
-        return answers
+        return self.drive(_only(batch))
 
     def _refresh(self) -> bool:
         """Put the tree back, if it is to be kept; return whether it had been changed."""
@@ -143,7 +150,7 @@ class Prober(UntoldListener):
             os.chdir(self._directory)
         return True
 
-    def _run(self, batch: Batch) -> list[Answer | None]:
+    def _prepare(self, batch: Batch) -> None:
         self._batch = batch
         self._conditions.probes = batch.probes
         self._open, self._unit = {}, {}
@@ -157,12 +164,6 @@ class Prober(UntoldListener):
             for number, probe in enumerate(batch.probes)
         ]
         self._controller = Controller(self._units, self._count, self._work, self, self._limits)
-        try:
-            self._controller.run()
-        finally:
-            for place in self._places.iterdir():
-                shutil.rmtree(place, ignore_errors=True)
-        return [self._answer(number) for number in range(len(batch.probes))]
 
     def _answer(self, number: int) -> Answer | None:
         one = self._open.get(number)
@@ -266,3 +267,7 @@ class Prober(UntoldListener):
     def worker_stopped(self, worker: str) -> None:
         """Take note of its end."""
         self._state.worker_ended(worker, crashed=False)
+
+
+def _only(batch: Batch) -> Search[Sequence[Answer | None]]:
+    return (yield batch)
