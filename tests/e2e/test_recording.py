@@ -178,7 +178,7 @@ def test_reruns_count_once(project):
             """
         }
     )
-    assert project.pytest("--reruns", "2", "--isolane-record=on").code == 0
+    assert project.pytest("--reruns", "2", "--isolane-record=on", PYTEST_ADDOPTS="").code == 0
     finished = project.runs()[0].record().finished["test_again.py::test_second_time"]
     assert (finished.category, finished.attempts) == (Category.PASSED, 2)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from isolane.history.runs import RunSummary, summaries
 
-QUICK = "-p no:hypothesispytest -p no:randomly -p no:cacheprovider"
+QUICK = "-p no:hypothesispytest -p no:randomly -p no:cacheprovider -p no:rerunfailures"
 """Keeps what the nested suites do not need out of their start."""
 
 
