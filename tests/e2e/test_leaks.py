@@ -349,7 +349,7 @@ def test_who_fails_in_a_process_that_is_not_clean_is_run_again_in_a_fresh_one(pr
     ended = project.write(CACHE).pytest(*TWO, "-q", "--isolane-leaks=report", COLUMNS="200")
     assert ended.code == 0, ended.out
     assert "41 passed" in ended.out
-    assert len(lines_with(ended.out, "module_globals shop.SEEN")) >= 40
+    assert len(lines_with(ended.out, "module_globals shop.SEEN")) >= 3  # then it is lived with, and told of less often
     ends = finished(project.path)
     assert len(ends) == 41
 
