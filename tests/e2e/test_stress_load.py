@@ -13,7 +13,7 @@ import pytest
 
 SUITE = {
     "test_a.py": """
-        import asyncio, os, sys, time
+        import asyncio, os, sys, threading, time
         from pathlib import Path
 
         def pressing():
@@ -46,7 +46,7 @@ SUITE = {
         def test_waits():
             if "WAITS" in os.environ:
                 Path("waits").touch()
-                time.sleep(60)
+                threading.Event().wait(60)  # until the run is killed
     """
 }
 

@@ -59,7 +59,7 @@ class Listener(Protocol):
         ...
 
 
-class UntoldListener:
+class UntoldListener(Listener):
     """What a :class:`Listener` does that tells nobody while a run goes on; a base for such."""
 
     def worker_started(self, worker: str, process_id: int) -> None:

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import pytest
 
-from isolane.engines.fork.controller import Controller
-from isolane.engines.fork.lane import ONE_TEST, Lane
-from isolane.engines.fork.listener import Crash, Limits, UntoldListener
+from isolane.engines.fork.lane import ONE_TEST
+from isolane.engines.fork.listener import Crash, Limits
 from isolane.engines.fork.messages import Broken, Finished, Message, Reported, Started, SubtestsFailed
 from isolane.engines.scratch import ScratchKeeper
 from isolane.model.explanation import Explained
 from isolane.model.hunt import Answer
 from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.planning.hunt import Batch, Search
-from isolane.planning.units import Unit
 from isolane.pytest_plugin.fork.adapters import ControllerState
-from isolane.pytest_plugin.fork.node import Nodes, make_node
-from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pytest_serializes, subtests_key
-from isolane.pytest_plugin.fork.worker import Task, work
+from isolane.pytest_plugin.fork.fresh_processes import FreshProcesses
+from isolane.pytest_plugin.fork.reports import Reader
 from isolane.pytest_plugin.hunt.conditions import BLAME_ATTRIBUTE, Conditions
 from isolane.pytest_plugin.phases import PhaseReports
 from isolane.pytest_plugin.state.accepted import Accepted
@@ -58,7 +53,7 @@ class _Open:
         self.is_over = False
 
 
-class Prober(UntoldListener):
+class Prober(FreshProcesses):
     """Answers batches of probes.
 
     session: whose tests are probed. count: how many probes run side by side. state: from before the first conftest.
@@ -76,42 +71,31 @@ class Prober(UntoldListener):
         silence: float | None = None,
         keeper: ScratchKeeper | None = None,
     ) -> None:
-        self._session = session
-        self._config = session.config
         self._count = count
         self._keeper = keeper
         self._directory = os.getcwd()  # noqa: PTH109  # as it was given, links and all
-        self._state = state
-        self._plugin = plugin
-        self._process_id = os.getpid()
-        self._limits = Limits(silence=silence or SILENCE)
         self._test_numbers = {item.nodeid: number for number, item in enumerate(session.items)}
-        self._nodes = Nodes(uuid.uuid4().hex)
-        self._quickly = only_pytest_serializes(self._config)
         self._root = Path(tempfile.mkdtemp(prefix="isolane-hunt-"))
         self._places = self._root / "probes"
         self._places.mkdir()
-        factory = getattr(self._config, "_tmp_path_factory", None)
+        factory = getattr(session.config, "_tmp_path_factory", None)
         if factory is not None:
             # Or each probe would make a directory among those of the user's last runs, and remove the oldest.
             factory._basetemp = self._root
-        self._conditions = Conditions(self._config, self._places)
+        self._conditions = Conditions(session.config, self._places)
         self._batch = Batch(())
         self._open: dict[int, _Open] = {}
-        self._unit: dict[str, int] = {}
         self._begun: dict[str, float] = {}
         self._longest = 0.0
         self.probes = 0
         """How many have been run."""
         self.tests = 0
         """How many tests have been run in them."""
-        self._state.before_fork(self._config, measures=False)
-        gc.collect()
-        gc.freeze()
+        super().__init__(session, state, plugin, silence=silence or SILENCE, enter=self._conditions.enter)
 
     def close(self) -> None:
         """Leave nothing behind."""
-        gc.unfreeze()
+        super().close()
         shutil.rmtree(self._root, ignore_errors=True)
 
     def drive(self, search: Search[Result]) -> Result:
@@ -123,7 +107,7 @@ class Prober(UntoldListener):
         try:
             batch = next(generator)
             while True:
-                self._prepare(batch)
+                self._take(batch)
                 try:
                     # Here, and no deeper: tests that count the calls below them find as many as in any forked worker.
                     self._controller.run()
@@ -150,20 +134,18 @@ class Prober(UntoldListener):
             os.chdir(self._directory)
         return True
 
-    def _prepare(self, batch: Batch) -> None:
+    def _take(self, batch: Batch) -> None:
         self._batch = batch
         self._conditions.probes = batch.probes
-        self._open, self._unit = {}, {}
+        self._open = {}
         self._reader = Reader(self._config)
-        looks = any(probe.looks for probe in batch.probes)
-        self._watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks"))) if looks else None
-        if self._watch is not None:
-            self._watch.begin()
-        self._units = [
-            Unit(str(number), tuple(self._test_numbers[test] for test in probe.tests))
-            for number, probe in enumerate(batch.probes)
-        ]
-        self._controller = Controller(self._units, self._count, self._work, self, self._limits)
+        watch = None
+        if any(probe.looks for probe in batch.probes):
+            watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks")))
+            watch.begin()
+        self._prepare(
+            [[self._test_numbers[test] for test in probe.tests] for probe in batch.probes], self._count, watch=watch
+        )
 
     def _answer(self, number: int) -> Answer | None:
         one = self._open.get(number)
@@ -171,25 +153,6 @@ class Prober(UntoldListener):
             return None
         last = one.outcomes.get(self._batch.probes[number].asked, MISSING)
         return Answer(one.outcomes, last, one.seconds, tuple(one.found))
-
-    def _work(self, lane: Lane) -> NoReturn:
-        node = make_node(self._config, lane.worker, self._count, self._nodes)
-        work(
-            Task(
-                session=self._session,
-                units=self._units,
-                workerinput=node.workerinput,
-                state=self._state,
-                controller_plugin=self._plugin,
-                controller_pid=self._process_id,
-                serializes_quickly=self._quickly,
-                isolation="unit",
-                watch=self._watch,
-                is_named=False,
-                prepare=self._conditions.enter,
-            ),
-            lane,
-        )
 
     # -- hearing
 
@@ -202,7 +165,7 @@ class Prober(UntoldListener):
             if one is not None and not one.is_over:
                 self._reported(one, message)
         elif isinstance(message, SubtestsFailed):
-            failed_subtests(self._config)[subtests_key(self._session.items[message.test])] = message.failures
+            self._subtests_failed(message)
         elif isinstance(message, Finished):
             self._finished(worker, message)
         elif isinstance(message, Broken) and not self._controller.winding_up:
@@ -258,15 +221,10 @@ class Prober(UntoldListener):
         self._over(number, one)
 
     def worker_starts(self, worker: str) -> None:
-        """Take note that what the name said before is over."""
+        """Give it a tree as it was."""
         if self._count == 1:
             self._refresh()
-        self._state.worker_starts(worker)
-        self._unit.pop(worker, None)
-
-    def worker_stopped(self, worker: str) -> None:
-        """Take note of its end."""
-        self._state.worker_ended(worker, crashed=False)
+        super().worker_starts(worker)
 
 
 def _only(batch: Batch) -> Search[Sequence[Answer | None]]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import shutil
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
-from isolane.engines.fork.controller import Controller
-from isolane.engines.fork.lane import ONE_TEST, Lane
-from isolane.engines.fork.listener import Crash, Limits, UntoldListener
+from isolane.engines.fork.lane import ONE_TEST
+from isolane.engines.fork.listener import Crash
 from isolane.engines.fork.messages import (
     Broken,
     ExitAsked,
@@ -25,12 +21,10 @@ from isolane.engines.fork.messages import (
     Started,
     SubtestsFailed,
 )
-from isolane.planning.units import Unit
 from isolane.pytest_plugin.fork.adapters import ControllerState
 from isolane.pytest_plugin.fork.crashes import shorten_trace
-from isolane.pytest_plugin.fork.node import Nodes, make_node
-from isolane.pytest_plugin.fork.reports import Reader, failed_subtests, only_pytest_serializes, subtests_key
-from isolane.pytest_plugin.fork.worker import Task, work
+from isolane.pytest_plugin.fork.fresh_processes import FreshProcesses
+from isolane.pytest_plugin.fork.reports import Reader
 from isolane.pytest_plugin.stress.conditions import Conditions
 from isolane.pytest_plugin.stress.run_book import RunBook
 
@@ -44,7 +38,7 @@ class Planned:
     seed: int | None
 
 
-class Forks(UntoldListener):
+class Forks(FreshProcesses):
     """Makes runs.
 
     plugin: who runs the session's tests otherwise; it is left out in workers. silence: seconds without a word after
@@ -63,51 +57,34 @@ class Forks(UntoldListener):
         over: Callable[[RunBook], None],
         beats: Callable[[], None],
     ) -> None:
-        self._session = session
-        self._config = session.config
-        self._state = state
-        self._plugin = plugin
-        self._limits = Limits(silence=silence)
         self._opened, self._over, self._beats = opened, over, beats
-        self._process_id = os.getpid()
-        self._nodes = Nodes(uuid.uuid4().hex)
-        self._quickly = only_pytest_serializes(self._config)
-        self._reader = Reader(self._config)
+        self._reader = Reader(session.config)
         self._node_ids = [item.nodeid for item in session.items]
         self._locations = [item.location for item in session.items]  # from here on every fork knows them
         self._first_phases: dict[int, Reported] = {}
         """Of each test the last message that had its keywords: what a report of a failure cannot be made without."""
-        self._conditions = Conditions(self._config)
+        self._conditions = Conditions(session.config)
         self._planned: Sequence[Planned] = ()
         self._books: dict[int, RunBook] = {}
-        self._unit: dict[str, int] = {}
-        self._count = 1
         self._kept = True
         self._is_stopped = False
-        factory: Any = getattr(self._config, "_tmp_path_factory", None)
+        factory: Any = getattr(session.config, "_tmp_path_factory", None)
         if factory is not None:
             factory.getbasetemp()
-        self._state.before_fork(self._config, measures=False)
-        gc.collect()
-        gc.freeze()
-
-    def close(self) -> None:
-        """Be a process again that does not fork."""
-        gc.unfreeze()
+        super().__init__(session, state, plugin, silence=silence, enter=self._conditions.enter)
 
     def make(self, planned: Sequence[Planned], count: int, *, kept: bool = True) -> None:
         """Make runs, so many side by side; return when all have ended, or what :meth:`stop` has left of them.
 
         kept: whether a record of each is kept.
         """
-        self._planned, self._count, self._kept = planned, count, kept
-        self._books, self._unit, self._is_stopped = {}, {}, False
+        self._planned, self._kept = planned, kept
+        self._books, self._is_stopped = {}, False
         self._conditions.seeds = [one.seed for one in planned]
         self._conditions.names = [
             f"run-{one.number}" if kept else f"again-{place}" for place, one in enumerate(planned)
         ]
-        self._units = [Unit(str(number), one.tests) for number, one in enumerate(planned)]
-        self._controller = Controller(self._units, count, self._work, self, self._limits)
+        self._prepare([one.tests for one in planned], count, is_named=count > 1)
         try:
             self._controller.run()
         except BaseException:
@@ -122,25 +99,6 @@ class Forks(UntoldListener):
         self._is_stopped = True
         self._controller.stop()
 
-    def _work(self, lane: Lane) -> NoReturn:
-        node = make_node(self._config, lane.worker, self._count, self._nodes)
-        work(
-            Task(
-                session=self._session,
-                units=self._units,
-                workerinput=node.workerinput,
-                state=self._state,
-                controller_plugin=self._plugin,
-                controller_pid=self._process_id,
-                serializes_quickly=self._quickly,
-                isolation="unit",
-                watch=None,
-                is_named=self._count > 1,
-                prepare=self._conditions.enter,
-            ),
-            lane,
-        )
-
     # -- hearing
 
     def message(self, worker: str, message: Message) -> None:
@@ -154,7 +112,7 @@ class Forks(UntoldListener):
         elif kind is Finished:
             self._finished(worker, message)  # type: ignore[arg-type]
         elif isinstance(message, SubtestsFailed):
-            failed_subtests(self._config)[subtests_key(self._session.items[message.test])] = message.failures
+            self._subtests_failed(message)
         elif isinstance(message, ExitAsked | Interrupted | Broken) and not self._controller.winding_up:
             if isinstance(message, Interrupted):
                 raise KeyboardInterrupt
@@ -225,12 +183,3 @@ class Forks(UntoldListener):
             if set(tests) <= set(self._planned[unit].tests) and book.died:
                 book.given_up(tests)
                 self._close_if_over(unit)
-
-    def worker_starts(self, worker: str) -> None:
-        """Take note that what the name said before is over."""
-        self._state.worker_starts(worker)
-        self._unit.pop(worker, None)
-
-    def worker_stopped(self, worker: str) -> None:
-        """Take note of its end."""
-        self._state.worker_ended(worker, crashed=False)
