@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,18 @@ def quick_suite(directory: Path, tests: int, files: int = 50, rounds: int = 100)
         (directory / f"test_quick_{number}.py").write_text("\n".join(lines), encoding="utf-8")
     (directory / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     return directory
+
+
+def count_and_suite(directory: Path, files: int = 50, rounds: int = 100) -> tuple[int, Path]:
+    """Return how many pairs are asked for, and a copy of the suite that is named; 1,000 tests where none is."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    suite = directory / "project"
+    if len(sys.argv) > 2:
+        shutil.copytree(sys.argv[2], suite, ignore=shutil.ignore_patterns(".isolane", "reports"))
+    else:
+        suite.mkdir()
+        quick_suite(suite, 1000, files, rounds)
+    return count, suite
 
 
 def temporary() -> tempfile.TemporaryDirectory[str]:

@@ -9,12 +9,11 @@ Goal: no more than 5 % over the sum.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from statistics import median
 
-from pairs import QUIET, Timing, pairs, quick_suite, report, temporary, timed
+from pairs import QUIET, Timing, count_and_suite, pairs, report, temporary, timed
 
 SEEDS = ("1", "2", "3")
 
@@ -37,14 +36,8 @@ def share_of_own_runs(directory: Path) -> float:
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with temporary() as name:
-        directory = Path(name) / "project"
-        if len(sys.argv) > 2:
-            shutil.copytree(sys.argv[2], directory, ignore=shutil.ignore_patterns(".isolane", "reports"))
-        else:
-            directory.mkdir()
-            quick_suite(directory, 1000, files=10)
+        count, directory = count_and_suite(Path(name), files=10)
         prove = (sys.executable, "-m", "isolane", "prove", "--seeds", ",".join(SEEDS), "--", *QUIET)
         timed(prove, directory)
         proof = json.loads((directory / "reports/proof.json").read_text(encoding="utf-8"))

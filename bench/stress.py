@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from pairs import QUIET, Timing, pairs, quick_suite, report, temporary, timed
+from pairs import QUIET, Timing, count_and_suite, pairs, report, temporary, timed
 
 from isolane.history.runs import summaries
 
@@ -53,14 +53,8 @@ def slowdown() -> float:
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with temporary() as name:
-        directory = Path(name) / "project"
-        if len(sys.argv) > 2:
-            shutil.copytree(sys.argv[2], directory, ignore=shutil.ignore_patterns(".isolane", "reports"))
-        else:
-            directory.mkdir()
-            quick_suite(directory, 1000, rounds=50_000)
+        count, directory = count_and_suite(Path(name), rounds=50_000)
         stress = (sys.executable, "-m", "isolane", "stress", str(RUNS), "-n", str(WORKERS), "--", *QUIET)
         slower = [slowdown() for _ in range(3)]
         measured, wall, processor = pairs(lambda: timed(stress, directory), lambda: limit(directory), count)
