@@ -117,10 +117,10 @@ class Hearing:
         registered = self._selector.get_map()
         for source, stream in worker.sources().items():
             if source not in worker.at_end and source not in registered:
-                self._selector.register(source, selectors.EVENT_READ, partial(self.hear, worker, source, stream))  # type: ignore[arg-type]
+                self._selector.register(source, selectors.EVENT_READ, partial(self.hear, worker, source, stream))
 
     def _deafen(self, worker: Worker) -> None:
         registered = self._selector.get_map()
         for source in worker.sources():
             if source in registered:
-                self._selector.unregister(source)  # type: ignore[arg-type]
+                self._selector.unregister(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from socket import socket
 
 from isolane.coordination.workers import Assignment
 from isolane.engines.fork.lane import ONE_TEST, Lane, Order
@@ -73,6 +74,6 @@ class Worker:
     at_end: set[object] = field(default_factory=set)
     """The connections in which nothing will come any more."""
 
-    def sources(self) -> dict[object, str]:
+    def sources(self) -> dict[socket | int, str]:
         """Return what is listened to, and which stream each is."""
         return {self.lane.messages: "messages", self.lane.out: "stdout", self.lane.error: "stderr"}
