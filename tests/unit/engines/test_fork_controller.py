@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import time
@@ -119,6 +120,8 @@ def units_of(*sizes: int) -> list[Unit]:
 
 
 def open_descriptors() -> set[str]:
+    """Return those in use: what only garbage still holds is given up first, whoever made it."""
+    gc.collect()
     return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
@@ -140,7 +143,7 @@ def test_every_test_runs_once_and_a_unit_in_one_worker_in_its_order(count):
         assert tuple(test for _, test in ran) == unit.tests
     assert heard.workers == {f"gw{number}": "stopped" for number in range(count)}
     assert controller.coordinator.statistics().completed == len(units)
-    assert open_descriptors() == before
+    assert not open_descriptors() - before
 
 
 def test_there_are_no_more_workers_than_units():
@@ -327,4 +330,6 @@ def test_a_worker_that_has_ended_in_the_same_turn_is_not_read_any_more():
     ended: Any = Worker("gw0", lane, None)  # type: ignore[arg-type]
     lane.close()
 
-    assert Hearing({}, print, print, time.monotonic).hear(ended, lane.messages, "messages") is False
+    hearing = Hearing({}, print, print, time.monotonic)
+    assert hearing.hear(ended, lane.messages, "messages") is False
+    hearing.close()
