@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from isolane.pytest_plugin.own_modules import load_plugins
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -19,11 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-pytest_plugins = [
+_MORE = (
     "isolane.pytest_plugin.process_fixtures",
     "isolane.pytest_plugin.lease_fixtures",
     "isolane.pytest_plugin.service_fixtures",
-]
+)
+"""Fixtures and hooks that belong to these."""
 
 _USAGE_ERROR = "isolane_usage_error"
 """What a worker leaves for the controller in xdist's workeroutput when its options are wrong."""
@@ -67,9 +70,10 @@ def add_isolation_options(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options, whichever way this module was loaded."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the options, whichever way this module was loaded, and load what belongs to it."""
     add_isolation_options(parser)
+    load_plugins(pluginmanager, *_MORE)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,9 +13,8 @@ import pytest
 from isolane.model.plan import HANDOVER_VARIABLE, QUARANTINE, Handover
 from isolane.pytest_plugin.engine import choose_engine, engine_key, engine_of, workers_of
 from isolane.pytest_plugin.options import add_options, number_of, value_of
+from isolane.pytest_plugin.own_modules import load_plugins, load_without_rewriting
 from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice, header_line, may_have_workers
-
-pytest_plugins = ["isolane.pytest_plugin.fixtures"]
 
 _RUN_NOTHING = ("help", "version", "collectonly", "showfixtures", "show_fixtures_per_test", "markers", "cacheshow")
 """pytest's options that only show something."""
@@ -27,6 +26,8 @@ _debugger_key = pytest.StashKey[bool]()
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register options and ini keys."""
     add_options(parser)
+    load_without_rewriting(pluginmanager)
+    load_plugins(pluginmanager, "isolane.pytest_plugin.fixtures")
     pluginmanager.register(_AfterXdist(), "isolane-engine")
 
 
