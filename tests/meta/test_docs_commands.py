@@ -190,10 +190,11 @@ def is_executed_elsewhere(command: Command, document: str) -> bool:
     return any(entry.covers(command.text, document) for entry in NOT_EXECUTED_HERE)
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(home: Path, *, shuffled: bool) -> dict[str, str]:
     """What a reader has: the environment's programs on the PATH, and nothing of the run that this test is part of.
 
-    make is told that the environment is there: setting one up is not what is tested here.
+    make is told that the environment is there: setting one up is not what is tested here. shuffled: pytest-randomly is
+    what the page speaks of.
     """
     ours = ("PYTEST_", "ISOLANE_", "GITHUB_", "NOX", "COV", "MAKE", "BMTC_", "CI")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -202,7 +203,8 @@ def environment(home: Path) -> dict[str, str]:
         "VIRTUAL_ENV": sys.prefix,
         "MAKEFLAGS": f" -- READY= VENV={sys.prefix}",
         "TMPDIR": str(home),
-        "PYTEST_ADDOPTS": "-p no:hypothesispytest",  # no page needs it, and it is more than half of a start
+        # No page needs these, and they are more than half of a start.
+        "PYTEST_ADDOPTS": "-p no:hypothesispytest -p no:rerunfailures" + " -p no:randomly" * (not shuffled),
     }
 
 
@@ -231,9 +233,10 @@ def sample_project(target: Path) -> Path:
 class Reader:
     """Somebody who follows a document from the top."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, document: str) -> None:
         self._home = home
-        self._environment = environment(home)
+        shown = [command.text for block in shell_blocks(document) for command in commands(block)]
+        self._environment = environment(home, shuffled=any("--randomly-" in one for one in shown))
         self._checkout = copy_of_the_checkout(home / "isolane")
         self._project = sample_project(home / "project")
 
@@ -284,7 +287,7 @@ class Reader:
     ],
 )
 def test_every_command_does_what_its_page_says(document: str, tmp_path: Path) -> None:
-    reader = Reader(tmp_path)
+    reader = Reader(tmp_path, document)
     wrong = [one for block in shell_blocks(document) for one in reader.follow(block)]
 
     assert not wrong, "\n\n".join(wrong)
@@ -323,7 +326,7 @@ def test_what_a_comment_says(line: str, expected: Command) -> None:
     ],
 )
 def test_a_page_that_is_wrong_is_found(line: str, fault: str, tmp_path: Path) -> None:
-    (wrong,) = Reader(tmp_path).follow(Block("docs/testing.md", 1, "console", (), line))
+    (wrong,) = Reader(tmp_path, "docs/testing.md").follow(Block("docs/testing.md", 1, "console", (), line))
 
     assert fault in wrong
 
@@ -351,7 +354,7 @@ def test_every_test_that_a_page_shows_passes(document: str, tmp_path: Path) -> N
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q"],
         cwd=tmp_path,
-        env=environment(tmp_path),
+        env=environment(tmp_path, shuffled=False),
         capture_output=True,
         text=True,
         check=False,
@@ -380,7 +383,7 @@ def test_every_setting_that_a_page_shows_is_one(block: Block, tmp_path: Path) ->
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--strict-config"],
         cwd=tmp_path,
-        env=environment(tmp_path),
+        env=environment(tmp_path, shuffled=False),
         capture_output=True,
         text=True,
         check=False,
