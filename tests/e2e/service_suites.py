@@ -44,11 +44,11 @@ NEO4J = {
     "test_nodes.py": """
         import pytest
 
-        @pytest.mark.parametrize("number", range(10))
+        @pytest.mark.parametrize("number", range(4))
         def test_it(isolane_neo4j, number):
             isolane_neo4j.run("CREATE CONSTRAINT FOR (s:$$Stop) REQUIRE s.name IS UNIQUE")
             isolane_neo4j.run("CREATE (:$$Stop {name: 'Harbour'})")
             assert isolane_neo4j.run("MATCH (n:$$Stop) RETURN count(n) AS n") == [{"n": 1}]
-            assert number != 4
+            assert number != 1
         """
 }

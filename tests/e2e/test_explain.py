@@ -86,20 +86,14 @@ SHOP = {
             logging.getLogger("shop").setLevel("DEBUG")
 
 
-        def test_patcher():
-            pytest.MonkeyPatch().setenv("PATCHED", "1")
-
-
-        def test_thread():
+        def test_many_things():
             def work():
                 os.environ["IN_THREAD"] = "1"
 
+            pytest.MonkeyPatch().setenv("PATCHED", "1")
             thread = threading.Thread(target=work)
             thread.start()
             thread.join()
-
-
-        def test_file():
             with open("left.txt", "w") as file:
                 file.write("left")
 
@@ -154,27 +148,42 @@ def source(leak: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("test", "name", "file", "line"),
+    ("test", "lines"),
     [
-        ("test_fixture", "SHOP_KEY", "shop.py", 'os.environ["SHOP_KEY"] = value'),
-        ("test_fixture", "IN_TEARDOWN", "conftest.py", 'os.environ["IN_TEARDOWN"] = "1"'),
-        ("test_wide", "WIDE", "conftest.py", 'os.environ["WIDE"] = "1"'),
-        ("test_library", "shop.level", "test_shop.py", 'logging.getLogger("shop").setLevel("DEBUG")'),
-        ("test_patcher", "PATCHED", "test_shop.py", 'pytest.MonkeyPatch().setenv("PATCHED", "1")'),
-        ("test_thread", "IN_THREAD", "test_shop.py", 'os.environ["IN_THREAD"] = "1"'),
-        ("test_file", "left.txt", "test_shop.py", 'with open("left.txt", "w") as file:'),
-        ("test_fails", "BEFORE", "test_shop.py", 'os.environ["BEFORE"] = "1"'),
-        ("test_traces", "sys.settrace", "test_shop.py", "sys.settrace(lambda *_: None)"),
-        ("test_known", "KNOWN", "test_shop.py", 'os.environ["KNOWN"] = "1"'),
-        ("test_clean", "AT_CONFTEST", "conftest.py", 'os.environ["AT_CONFTEST"] = "1"'),
-        ("test_clean", "AT_TEST", "test_shop.py", 'os.environ.setdefault("AT_TEST", "1")'),
+        (
+            "test_fixture",
+            [
+                ("SHOP_KEY", "shop.py", 'os.environ["SHOP_KEY"] = value'),
+                ("IN_TEARDOWN", "conftest.py", 'os.environ["IN_TEARDOWN"] = "1"'),
+            ],
+        ),
+        ("test_wide", [("WIDE", "conftest.py", 'os.environ["WIDE"] = "1"')]),
+        (
+            "test_many_things",
+            [
+                ("PATCHED", "test_shop.py", 'pytest.MonkeyPatch().setenv("PATCHED", "1")'),
+                ("IN_THREAD", "test_shop.py", 'os.environ["IN_THREAD"] = "1"'),
+                ("left.txt", "test_shop.py", 'with open("left.txt", "w") as file:'),
+            ],
+        ),
+        ("test_fails", [("BEFORE", "test_shop.py", 'os.environ["BEFORE"] = "1"')]),
+        ("test_traces", [("sys.settrace", "test_shop.py", "sys.settrace(lambda *_: None)")]),
+        ("test_known", [("KNOWN", "test_shop.py", 'os.environ["KNOWN"] = "1"')]),
+        (
+            "test_clean",
+            [
+                ("AT_CONFTEST", "conftest.py", 'os.environ["AT_CONFTEST"] = "1"'),
+                ("AT_TEST", "test_shop.py", 'os.environ.setdefault("AT_TEST", "1")'),
+            ],
+        ),
     ],
 )
-def test_each_leak_has_its_line(project, test, name, file, line):
+def test_each_leak_has_its_line(project, test, lines):
     code, leaks = explained(project, test)
     assert code == 0
-    found = leaks[name]
-    assert (found["line"]["file"], found["line"]["line"], source(found)) == (file, number_of(file, line), line)
+    for name, file, line in lines:
+        found = leaks[name]
+        assert (found["line"]["file"], found["line"]["line"], source(found)) == (file, number_of(file, line), line)
 
 
 def test_the_calls_lead_from_the_test_down_into_a_library(project):

@@ -18,9 +18,8 @@ def moved(project, name: str) -> None:
     project.path = project.path.rename(project.path.with_name(name))
 
 
-@pytest.mark.parametrize("name", ["it's here", 'a "quoted" name', "back\\slash", "dollar$and`tick`", "-dash", "ünï"])
-def test_a_folder_of_an_odd_name_is_proven(project, name):
-    moved(project.write(SUITE), name)
+def test_a_folder_of_an_odd_name_is_proven(project):
+    moved(project.write(SUITE), '-it\'s "quoted" back\\slash dollar$and`tick` ünï')
     ended = project.isolane("prove", *FAST)
     assert ended.code == 0, ended.text
 

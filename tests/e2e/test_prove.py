@@ -63,8 +63,8 @@ def test_a_clean_suite_is_proven(project):
     assert "| 2 | loadscope | 5 |" in (project.path / "reports/ci_timings.md").read_text()
 
 
-def test_what_passes_alone_and_fails_together_is_found(project):
-    ended, proof = prove(project.write(TOGETHER))
+def test_what_passes_alone_and_fails_together_is_found_and_shown_again(project):
+    ended, proof = prove(project.write(TOGETHER), "--seeds", "1,2,3")
     assert ended.code == 1
     assert proof["verdict"] == "not proven"
     alone = [one for one in proof["differences"] if one["phase"].startswith("alone")]
@@ -72,22 +72,21 @@ def test_what_passes_alone_and_fails_together_is_found(project):
     assert alone[0]["expected"] == {"outcome": "failed", "detail": "AssertionError"}
     assert alone[0]["found"]["outcome"] == "passed"
     assert {one["node_id"] for one in proof["differences"]} == {"test_b_victim.py::test_victim"}
+    each_command_shows_its_differences(project, proof)
 
 
-def test_what_needs_another_module_is_found(project):
-    _, proof = prove(project.write(ALONE))
+def test_what_needs_another_module_is_found_and_shown_again(project):
+    _, proof = prove(project.write(ALONE), "--seeds", "1,2,3")
     assert proof["verdict"] == "not proven"
     alone = [one for one in proof["differences"] if one["phase"] == "alone: test_b_brittle.py"]
     assert [(one["node_id"], one["expected"]["outcome"], one["found"]["outcome"]) for one in alone] == [
         ("test_b_brittle.py::test_brittle", "passed", "failed")
     ]
+    each_command_shows_its_differences(project, proof)
 
 
-@pytest.mark.parametrize("suite", [TOGETHER, ALONE], ids=["together", "alone"])
-def test_each_printed_command_shows_its_difference(project, suite):
+def each_command_shows_its_differences(project, proof):
     """Run as a person would: in a shell, from another directory."""
-    _, proof = prove(project.write(suite), "--seeds", "1,2,3")
-    assert proof["differences"]
     for command in {one["command"] for one in proof["differences"]}:
         output = in_a_shell(project, f"{command} -rA", "/")
         lines = set(output.splitlines())
@@ -99,14 +98,14 @@ def test_each_printed_command_shows_its_difference(project, suite):
 
 
 def test_a_suite_that_fails_the_same_way_everywhere_is_proven_and_its_failures_are_told(project):
-    project.write(CLEAN | {"test_three.py": "def test_broken(): raise ValueError('no')\n"})
-    ended, proof = prove(project)
+    project.write({"test_three.py": "def test_broken(): raise ValueError('no')\n"})
+    ended = project.isolane("prove", *FAST)
+    proof = json.loads((project.path / "reports/proof.json").read_text())
     assert (ended.code, proof["verdict"]) == (0, "proven")
     assert [(one["node_id"], one["detail"], one["message"]) for one in proof["failures"]] == [
         ("test_three.py::test_broken", "ValueError", "ValueError: no")
     ]
-    text = project.isolane("prove", *FAST).out
-    assert "1 test fails in the serial run:\n  test_three.py::test_broken: failed (ValueError)" in text
+    assert "1 test fails in the serial run:\n  test_three.py::test_broken: failed (ValueError)" in ended.out
 
 
 def test_failing_with_another_exception_is_a_difference(project):
@@ -300,7 +299,7 @@ def test_parameters_from_a_set_are_the_same_in_every_run_and_in_the_printed_comm
 
 
 def test_a_hash_seed_of_ones_own_is_kept(project):
-    ended, proof = prove(project.write(CLEAN), PYTHONHASHSEED="7")
+    ended, proof = prove(project.write({"test_a.py": "def test_a(): pass\n"}), PYTHONHASHSEED="7")
     assert (ended.code, proof["hash_seed"]) == (0, 7)
     assert " && PYTHONHASHSEED=7 " in proof["baseline_command"]
 
@@ -335,7 +334,7 @@ def test_the_cause_of_a_difference_is_named_with_its_state_and_line(project):
 
 
 def test_random_hash_seeds_are_kept_and_told(project):
-    ended, proof = prove(project.write(CLEAN), PYTHONHASHSEED="random")
+    ended, proof = prove(project.write({"test_a.py": "def test_a(): pass\n"}), PYTHONHASHSEED="random")
     assert (ended.code, proof["hash_seed"]) == (0, None)
     assert "PYTHONHASHSEED" not in proof["baseline_command"]
     assert proof["notes"] == [

@@ -121,7 +121,7 @@ def test_parallel_takes_at_most_one_and_a_half_times_as_long_as_serial(project: 
     The better of two pairs counts: in one of them somebody else may have had the processors.
     """
     busy = BUSY.format(rounds=rounds_that_take(0.3))
-    project.write({f"test_busy_{number}.py": busy for number in range(4)})
+    project.write({f"test_busy_{number}.py": busy for number in range(2)})
 
     assert min(time_ratios(project, workers=2, pairs=2)) <= 1.5
 

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
 @pytest.mark.parametrize("engine", ["serial", "xdist", "fork"])
 @pytest.mark.parametrize(
-    ("service", "suite", "passed"), [("postgres", POSTGRES, 12), ("redis", REDIS, 19), ("neo4j", NEO4J, 9)]
+    ("service", "suite", "passed"), [("postgres", POSTGRES, 12), ("redis", REDIS, 19), ("neo4j", NEO4J, 3)]
 )
 def test_what_a_test_leaves_in_a_server_is_seen_by_no_other(
     project: Project, request: pytest.FixtureRequest, engine: str, service: str, suite: dict[str, str], passed: int
