@@ -166,3 +166,18 @@ def test_every_mode_of_both_engines_brings_them(suite: Suite, randomly: bool, tm
 def test_a_suite_that_cannot_be_forked_goes_to_xdist_by_itself(suite: Suite, tmp_path: Path) -> None:
     experiment = Experiment(prepare(suite, cache_folder()), None, tmp_path)
     assert len(experiment.outcomes("xdist", "-n2", "--isolane-engine=auto")) == suite.tests
+
+
+@pytest.mark.downstream
+@pytest.mark.slow
+@pytest.mark.timeout(LONGEST_SECONDS)
+@pytest.mark.parametrize("suite", [parameter(name) for name in SUITES if name not in NOT_FORKED])
+def test_workers_that_are_given_up_when_dirty_bring_what_a_process_a_test_brings(suite: Suite, tmp_path: Path) -> None:
+    experiment = Experiment(prepare(suite, cache_folder()), None, tmp_path)
+    leak, test = (
+        experiment.outcomes("fork", "-n2", "--isolane-engine=fork", f"--isolane-isolation={isolation}")
+        for isolation in ("leak", "test")
+    )
+    seen = compare(test, leak)
+    print(f"{len(test)} tests, {len(seen)} differ", *(f"{node}: {a} alone, {b}" for node, a, b in seen), sep="\n")
+    assert [one for one in seen if not any(entry.covers(one[0], "serial") for entry in suite.differences)] == []
