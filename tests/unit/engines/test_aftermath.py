@@ -37,6 +37,7 @@ from isolane.history.event_log import RunLogFile
 from isolane.model.errors import RecordError
 from isolane.model.record import RunRecord
 
+sys.dont_write_bytecode = True  # what is imported later must not be cut off
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 try:
     close(RunLogFile(Path(sys.argv[1])), RunRecord(), 1, time.time(), hung=False)

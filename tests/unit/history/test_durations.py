@@ -313,8 +313,9 @@ def test_a_full_disk_leaves_the_old_index(tmp_path: Path) -> None:
     keep_three_tests(tmp_path, "b")
     body = """
 import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 from isolane.history.durations import remember_run
+sys.dont_write_bytecode = True  # what is imported later must not be cut off
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 remember_run(Path(sys.argv[1]), "b")
 """
 

@@ -98,6 +98,7 @@ from pathlib import Path
 from isolane.history.event_log import EventLogWriter
 from isolane.model.events import TestStarted
 writer = EventLogWriter(Path(sys.argv[1]))
+sys.dont_write_bytecode = True  # what is imported later must not be cut off
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 for number in range(100):
     writer.write(TestStarted(1.0, f"a::{number}", "gw0"))

@@ -204,6 +204,7 @@ from isolane.history.runs import make_home, writable_home
 
 make_home(Path(sys.argv[1]))
 tempfile.TemporaryDirectory().cleanup()  # the place for such is found by writing there, and remembered
+sys.dont_write_bytecode = True  # what is imported later must not be cut off
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 with writable_home(Path(sys.argv[1])) as (home, note):
     sys.exit(note)
