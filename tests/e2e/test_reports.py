@@ -74,3 +74,15 @@ def test_a_run_in_github_actions_and_its_reports(project: Project) -> None:
     assert found["module conftest.py leaves env AT_IMPORT (new, dangerous) behind."] == 1
     trace = json.loads(report(ReportRequest("perfetto", project=project.path)))["traceEvents"]
     assert {one["args"]["name"] for one in trace if one["name"] == "thread_name"} >= {"the run", "gw0", "gw1"}
+
+
+def test_a_serial_run_records_leaks_where_they_are_asked_for_and_tells_nobody_else(project: Project) -> None:
+    fares = {name: SUITE[name] for name in ("conftest.py", "tests/test_fares.py")}
+    ended = project.write(fares).pytest("--isolane-record=on", "--isolane-leaks=report", "-k", "leaks")
+
+    (run,) = json.loads(report(ReportRequest("sarif", project=project.path)))["runs"]
+    assert [one["message"]["text"] for one in run["results"]] == [
+        "tests/test_fares.py::TestZone::test_leaks leaves env LEFT (new, dangerous) behind.",
+        "module conftest.py leaves env AT_IMPORT (new, dangerous) behind.",
+    ]
+    assert "::" not in [line[:2] for line in ended.out.splitlines()]

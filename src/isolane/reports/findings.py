@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import sha256
 
 from isolane.model.explanation import Explained, line_of
 from isolane.model.hunt import Finding as Cause
@@ -46,6 +47,24 @@ class Remark:
     key: tuple[str, ...]
     related: tuple[tuple[str, Place], ...] = ()
 
+    @property
+    def fingerprint(self) -> str:
+        """Return what is the same for the same thing, wherever it is written: 32 hexadecimal digits."""
+        text = "\0".join((self.rule.id, *self.key))
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def distinct(remarks: Iterable[Remark]) -> list[Remark]:
+    """Return remarks, the worst first, each thing once; of one bad as the other leaks come before who suffers."""
+    weights = list(Weight)
+    kept: dict[str, Remark] = {}
+    for one in sorted(remarks, key=lambda one: (weights.index(one.weight), not one.rule.id.startswith(_LEAK))):
+        kept.setdefault(one.fingerprint, one)
+    return list(kept.values())
+
+
+_LEAK = "leak-"
+
 
 _DIFFERENCE = "isolane prove ran the suite serially, module by module, in parallel and in other orders, and compared."
 _ORDER = Rule(
@@ -73,7 +92,7 @@ def leak_rule(kind: str) -> Rule:
     """Return the rule of state of a kind that is left behind."""
     words = kind.replace("_", " ")
     return Rule(
-        f"leak-{kind.replace('_', '-')}",
+        f"{_LEAK}{kind.replace('_', '-')}",
         f"State is left behind: {words}.",
         "A test, a fixture or the import of a module changes state of the process and does not put it back: tests that "
         "run later in that process see it.",

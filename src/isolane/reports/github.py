@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from isolane.reports.cases import Cases
 from isolane.reports.characters import cut, writable
 from isolane.reports.figures import cell, code_cell
-from isolane.reports.findings import Remark, Weight
+from isolane.reports.findings import Remark, Weight, distinct
 from isolane.reports.places import Place, Places
 
 MOST = 10
@@ -44,10 +44,10 @@ def annotations_of_run(run: Cases, places: Places) -> Iterator[Annotation]:
 
 
 def annotations_of_remarks(remarks: Iterable[Remark]) -> Iterator[Annotation]:
-    """Yield what a proof has found."""
-    for one in remarks:
+    """Yield what a proof has found, the worst first, each thing once."""
+    for one in distinct(remarks):
         level = "error" if one.weight is Weight.ERROR else "warning"
-        yield Annotation(level, one.rule.short, one.message, one.place)
+        yield Annotation(level, one.rule.short.rstrip("."), one.message, one.place)
 
 
 def workflow_commands(annotations: Iterable[Annotation]) -> list[str]:

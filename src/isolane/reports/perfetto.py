@@ -23,24 +23,21 @@ _LONGEST = 1_000
 
 
 def perfetto_trace(runs: Sequence[tuple[str, Sequence[Event]]]) -> dict[str, Any]:
-    """Return the trace of runs, each with its name; times count from the start of the first."""
-    zero = min(
-        (event.process_started for _, events in runs for event in events if isinstance(event, RunStarted)), default=None
-    )
+    """Return the trace of runs, each with its name, and each from its own start, so that they can be compared."""
     found: list[dict[str, Any]] = []
     for number, (name, events) in enumerate(runs, 1):
-        found += _Run(number, name, events, zero).events()
+        found += _Run(number, name, events).events()
     return {"displayTimeUnit": "ms", "traceEvents": found}
 
 
 class _Run:
-    def __init__(self, number: int, name: str, events: Sequence[Event], zero: float | None) -> None:
+    def __init__(self, number: int, name: str, events: Sequence[Event]) -> None:
         # Perfetto takes the thread with the process's number for its first one, and a thread 0 for that, too; numbers
         # of threads must not meet those of another process.
         self._process = number * _APART
         self._name = name
         self._events = events
-        self._zero = zero if zero is not None else events[0].at if events else 0.0
+        self._zero = next((one.process_started for one in events if isinstance(one, RunStarted)), 0.0)
         self._endings = list(endings(events))
         workers = {one.worker for one in self._endings} | {
             one.worker for one in events if isinstance(one, WorkerStarted | WorkerStopped)
@@ -91,7 +88,6 @@ class _Run:
 
     def _moments(self) -> Iterator[dict[str, Any]]:
         """Yield what is not a test: the phases of the run, and what became of workers and of files."""
-        began = next((one.process_started for one in self._events if isinstance(one, RunStarted)), None)
         for one in self._events:
             if isinstance(one, WorkerStarted):
                 yield self._moment(one, one.worker, "process starts", {"process id": one.process_id})
@@ -100,8 +96,8 @@ class _Run:
                 yield self._moment(one, one.worker, text, {})
             elif isinstance(one, CollectionFailed):
                 yield self._moment(one, None, f"not collected: {one.node_id}", {"message": one.message})
-            elif isinstance(one, RunFinished) and began is not None:
-                start = self._microseconds(began)
+            elif isinstance(one, RunFinished):
+                start = 0
                 for name in _PHASES:
                     length = round(one.phases.get(name, 0.0) * 1e6)
                     yield self._event("X", self._process, name, start, dur=length, cat="run")

@@ -8,13 +8,12 @@ result is known again after lines have moved; its upload action adds one of its 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
 from isolane import __version__
 from isolane.reports.characters import cut, writable
-from isolane.reports.findings import Remark, Rule, Weight
+from isolane.reports.findings import Remark, Rule, distinct
 from isolane.reports.places import Place
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -22,7 +21,6 @@ FINGERPRINT = "isolaneFinding/v1"
 MOST_RESULTS = 5_000
 _LONGEST_MESSAGE = 1_000
 _MOST_RELATED = 10
-_WEIGHTS = list(Weight)
 
 
 def sarif_log(remarks: Iterable[Remark], *, whole: bool) -> dict[str, Any]:
@@ -31,11 +29,9 @@ def sarif_log(remarks: Iterable[Remark], *, whole: bool) -> dict[str, Any]:
     Remarks with the same fingerprint are one result; the first of the worst stays. Those over :data:`MOST_RESULTS`
     are left out, and the run's properties say how many.
     """
-    kept: dict[str, Remark] = {}
-    for one in sorted(remarks, key=lambda one: (_WEIGHTS.index(one.weight), one.place.file, one.place.line, one.key)):
-        kept.setdefault(_fingerprint(one), one)
-    shown = list(kept.items())[:MOST_RESULTS]
-    rules = {one.rule.id: one.rule for _, one in shown}
+    kept = distinct(remarks)
+    shown = kept[:MOST_RESULTS]
+    rules = {one.rule.id: one.rule for one in shown}
     places = {name: number for number, name in enumerate(rules)}
     driver = {"name": "isolane", "version": __version__, "rules": [_rule(one) for one in rules.values()]}
     run: dict[str, Any] = {
@@ -43,16 +39,11 @@ def sarif_log(remarks: Iterable[Remark], *, whole: bool) -> dict[str, Any]:
         "automationDetails": {"id": "isolane/"},
         "invocations": [{"executionSuccessful": whole}],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(mark, one, places[one.rule.id]) for mark, one in shown],
+        "results": [_result(one, places[one.rule.id]) for one in shown],
     }
     if len(kept) > len(shown):
         run["properties"] = {"leftOut": len(kept) - len(shown)}
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-
-
-def _fingerprint(remark: Remark) -> str:
-    text = "\0".join((remark.rule.id, *remark.key))
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -66,14 +57,14 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(fingerprint: str, remark: Remark, rule: int) -> dict[str, Any]:
+def _result(remark: Remark, rule: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "ruleId": remark.rule.id,
         "ruleIndex": rule,
         "level": remark.weight.value,
         "message": {"text": cut(writable(remark.message), _LONGEST_MESSAGE)},
         "locations": [_location(remark.place)],
-        "partialFingerprints": {FINGERPRINT: fingerprint},
+        "partialFingerprints": {FINGERPRINT: remark.fingerprint},
     }
     if remark.related:
         found["relatedLocations"] = [

@@ -49,7 +49,10 @@ def report(request: ReportRequest) -> str:
     text = run_report(request.format, list(run.events()), places_of(run.header))
     if request.output is None:
         return text
-    write_whole(request.output, text)
+    if request.output.exists() and not request.output.is_file():
+        request.output.write_text(text, encoding="utf-8")  # a pipe or a device, which is not to be replaced
+    else:
+        write_whole(request.output.resolve(), text)
     return f"{request.output}: {run.header.run_id} as {request.format}\n"
 
 
