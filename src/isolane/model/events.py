@@ -154,7 +154,10 @@ class TestFinished(Event):
     earlier: tuple[str, ...] = ()
     """The first lines of the failures of the attempts before the last."""
     leaks: tuple[tuple[Any, ...], ...] = ()
-    """What the test has left behind, where that was looked for: as :meth:`isolane.model.state.Leak.to_plain` has it."""
+    """What the test has left behind that others may see, where that was looked for.
+
+    As :meth:`isolane.model.state.Leak.to_plain` has it.
+    """
 
     @property
     def outcome(self) -> Outcome:

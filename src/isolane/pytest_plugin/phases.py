@@ -56,10 +56,7 @@ class PhaseReports:
         if report.when == "setup" and "node" in extra:
             self.worker = extra["node"].gateway.id
         if LEAKS_ATTRIBUTE in extra:
-            self.leaks += tuple(tuple(one) for one in extra[LEAKS_ATTRIBUTE])
-            self.is_plain_pass = False
-            if "node" in extra:
-                self.worker = extra["node"].gateway.id
+            self._take_leaks(extra)
         if report.outcome == "passed" and "wasxfail" not in extra:
             return
         self.is_plain_pass = False
@@ -72,6 +69,17 @@ class PhaseReports:
             self.reports.clear()
         else:
             self.reports.append(report)
+
+    def _take_leaks(self, extra: dict[str, Any]) -> None:
+        from isolane.model.state import Level
+
+        # Harmless ones are told on the terminal for whoever asks: there may be thousands, of modules that are imported.
+        leaks = tuple(tuple(one) for one in extra[LEAKS_ATTRIBUTE] if one[-1] != Level.HARMLESS.value)
+        if leaks:
+            self.leaks += leaks
+            self.is_plain_pass = False
+            if "node" in extra:
+                self.worker = extra["node"].gateway.id
 
     def lasted(self, when: str | None, seconds: float) -> None:
         """Take a phase's time into account: of one that has simply passed there is no more to know."""

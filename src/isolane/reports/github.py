@@ -32,7 +32,8 @@ def annotations_of_run(run: Cases, places: Places) -> Iterator[Annotation]:
     """Yield what failed, where it failed; tests that passed only when run again are warnings."""
     for failure in run.collection_failures:
         title = f"{failure.node_id or 'the tests'} cannot be collected"
-        yield Annotation("error", title, failure.message, places.of_test(failure.node_id))
+        place = places.of_test(failure.node_id) if failure.node_id else None
+        yield Annotation("error", title, failure.message, place)
     for case in run.tests:
         if case.outcome.is_bad:
             place = places.of_line(case.location) or places.of_test(case.node_id)
