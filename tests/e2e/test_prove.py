@@ -61,6 +61,10 @@ def test_a_clean_suite_is_proven(project):
     assert json.loads((project.path / "reports/proof.json").read_text()) == proof
     assert (project.path / "reports/proof.md").read_text().startswith("# Proven: ")
     assert "| 2 | loadscope | 5 |" in (project.path / "reports/ci_timings.md").read_text()
+    assert json.loads((project.path / "reports/proof.sarif").read_text())["runs"][0]["results"] == []
+    trace = json.loads((project.path / "reports/proof.trace.json").read_text())["traceEvents"]
+    runs = [one["args"]["name"] for one in trace if one["name"] == "process_name"]
+    assert runs == ["serial", "parallel, 2 workers"]
 
 
 def test_what_passes_alone_and_fails_together_is_found_and_shown_again(project):
@@ -324,8 +328,12 @@ def test_a_first_run_that_had_other_tests_than_all_later_ones_is_left_out_and_to
 
 
 def test_the_cause_of_a_difference_is_named_with_its_state_and_line(project):
-    ended = project.write(SETS).isolane("prove", "--workers", "2", "--seeds", "1", "--json")
+    ended = project.write(SETS).isolane("prove", "--workers", "2", "--seeds", "1", "--json", GITHUB_ACTIONS="true")
     assert ended.data["causes"], ended.text
+    commands = [line for line in ended.err.splitlines() if line.startswith("::")]
+    results = json.loads((project.path / "reports/proof.sarif").read_text())["runs"][0]["results"]
+    assert len(commands) == len(results) == len(ended.data["causes"])
+    assert all(line.startswith("::error file=test_b_") and "is well only after" in line for line in commands)
     for cause in ended.data["causes"]:
         (carrier,) = cause["carriers"]
         assert (cause["sort"], cause["needed"]) == ("brittle", ["test_a_setter.py::test_set"])

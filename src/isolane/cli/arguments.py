@@ -10,6 +10,7 @@ from isolane.cli.stress_arguments import StressParser, add_stress
 from isolane.model.plan import ENGINES
 from isolane.planning.units import MODES
 
+REPORT_FORMATS = ("junit", "ctrf", "sarif", "perfetto")
 _DESCRIPTION = """\
 isolane runs a pytest suite in parallel and proves that the result is the same
 as in one process, each module alone, and in any order.
@@ -106,6 +107,14 @@ def new_parser() -> argparse.ArgumentParser:
     quarantine.add_argument("--expiry", metavar="DAY", help="the last day, like 2030-12-31 (default: in 30 days)")
     _folder_option(quarantine)
     _json(quarantine)
+
+    report = _verb(verbs, "report", "write a run on record in a form that other tools read")
+    report.add_argument(
+        "run", nargs="?", default="last", metavar="RUN", help="its id, the beginning of one, or its directory"
+    )
+    report.add_argument("--format", required=True, choices=REPORT_FORMATS, help="what to write")
+    report.add_argument("--output", type=Path, metavar="FILE", help="where to (default: standard output)")
+    _folder_option(report)
 
     combine = _verb(verbs, "combine", "merge the coverage data of workers, sessions and subprocesses into one")
     combine.add_argument("directory", nargs="?", type=Path, help="where the data files are (default: the data file's)")

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from isolane.cli.arguments import new_parser, split_arguments
 from isolane.cli.progress import Progress, new_progress
 from isolane.cli.signals import ended_as_interrupted
-from isolane.cli.streams import give_up_output, one_line, prepare_streams, say
+from isolane.cli.streams import give_up_output, prepare_streams, say
 from isolane.model.errors import ExitCode, IsolaneError, UsageError
+from isolane.reports.characters import one_line
 
 _Verb = Callable[[argparse.Namespace, tuple[str, ...], Progress], int]
 
@@ -78,9 +79,11 @@ def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: P
         hunts=options.hunt,
     )
     proof = prove(request, progress)
-    where = write_reports(proof, request)
-    lines = [*proof_lines(proof, shutil.get_terminal_size().columns), "", where]
+    written = write_reports(proof, request)
+    lines = [*proof_lines(proof, shutil.get_terminal_size().columns), "", written.where]
     _print_result(options, progress, proof_as_data(proof), lines)
+    for line in written.commands:
+        say(line)
     return ExitCode.OK if proof.verdict is Verdict.PROVEN else ExitCode.FAILED
 
 
@@ -248,6 +251,13 @@ def _quarantine(options: argparse.Namespace, for_pytest: tuple[str, ...], progre
     return ExitCode.FAILED if any(one.is_expired or one.is_healed for one in found) else ExitCode.OK
 
 
+def _report(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.usecases.report import ReportRequest, report
+
+    sys.stdout.write(report(ReportRequest(options.format, options.run, options.project, options.output)))
+    return ExitCode.OK
+
+
 def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.combine import combine
 
@@ -275,6 +285,7 @@ _VERBS: dict[str, _Verb] = {
     "hunt": _hunt,
     "map": _map,
     "quarantine": _quarantine,
+    "report": _report,
     "combine": _combine,
     "init": _init,
 }

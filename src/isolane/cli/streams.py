@@ -8,10 +8,6 @@ import os
 import sys
 from pathlib import Path
 
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
-    code: f"\\u{code:04x}" for code in (0x2028, 0x2029)
-}
-
 
 def prepare_streams() -> None:
     """Let both streams take whatever is printed: a closed one swallows it, a character that one lacks is escaped."""
@@ -21,11 +17,6 @@ def prepare_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for the process
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def one_line(text: str) -> str:
-    """Return text that stays on its line: node ids may hold line ends, and what would colour the terminal."""
-    return text.translate(_CONTROLS)
 
 
 def say(line: str) -> None:

@@ -10,19 +10,25 @@ _MOST_HOPS = 5
 
 def git_revision(directory: Path) -> str | None:
     """Return the commit id of HEAD, or None outside a git checkout."""
-    for place in (directory, *directory.parents):
-        marker = place / ".git"
-        if marker.is_dir():
-            return _head(marker, marker)
-        if marker.is_file():  # a worktree: the file names the real directory
-            try:
-                git = (place / _text(marker).partition("gitdir:")[2].strip()).resolve()
-                shared = git / "commondir"
-                common = (git / _text(shared)).resolve() if shared.is_file() else git
-            except OSError:
-                return None
-            return _head(git, common)
-    return None
+    place = checkout_of(directory)
+    if place is None:
+        return None
+    marker = place / ".git"
+    if marker.is_dir():
+        return _head(marker, marker)
+    try:  # a worktree: the file names the real directory
+        git = (place / _text(marker).partition("gitdir:")[2].strip()).resolve()
+        shared = git / "commondir"
+        common = (git / _text(shared)).resolve() if shared.is_file() else git
+    except OSError:
+        return None
+    return _head(git, common)
+
+
+def checkout_of(directory: Path) -> Path | None:
+    """Return the root of the git checkout that a directory is in, None where it is in none."""
+    places = (directory, *directory.parents)
+    return next((one for one in places if (one / ".git").is_dir() or (one / ".git").is_file()), None)
 
 
 def _head(git: Path, common: Path) -> str | None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,25 +78,32 @@ def summaries(root: Path) -> list[RunSummary]:
     return found
 
 
-def find_run(root: Path, name: str) -> RunSummary:
-    """Return a run by its id, the beginning of its id, its directory, or ``last``, the newest that had workers.
+def _had_workers(header: RunStarted) -> bool:
+    return header.workers > 0
 
-    root: a checkout, or a folder in it. Raises :class:`UsageError` where that names no run, or several.
+
+def find_run(
+    root: Path, name: str, counts: Callable[[RunStarted], bool] = _had_workers, counted: str = "run over workers"
+) -> RunSummary:
+    """Return a run by its id, the beginning of its id, its directory, or ``last``, the newest that counts.
+
+    root: a checkout, or a folder in it. counted: what those that count are called. Raises :class:`UsageError` where
+    that names no run, or several.
     """
     checkout = next((one for one in (root, *root.parents) if runs_directory(one).is_dir()), root)
     place = Path(name)
     if name == "last":
-        newest = next((one for one in summaries(checkout) if one.header.workers), None)
+        newest = next((one for one in summaries(checkout) if counts(one.header)), None)
         if newest is None:
             raise UsageError(
-                "no-such-run", f"No run over workers is on record in {root / DIRECTORY}.", "Make one: pytest -n 2"
+                "no-such-run", f"No {counted} is on record in {root / DIRECTORY}.", "Make one: pytest -n 2"
             )
         return newest
     if not (place / FILE_NAME).is_file():
         meant = [one for one in run_names(checkout) if one.startswith(name)] if name else []
         if name not in meant and len(meant) != 1:
             what = f"{len(meant)} runs begin with {name!r}" if meant else f"There is no run {name!r}"
-            hint = f"The newest of them: {meant[-1]}." if meant else "isolane replay last: the newest that had workers."
+            hint = f"The newest of them: {meant[-1]}." if meant else f"last is the newest {counted}."
             raise UsageError("no-such-run", f"{what} in {runs_directory(checkout)}.", hint)
         place = runs_directory(checkout) / (name if name in meant else meant[0])
     ends = read_ends(place / FILE_NAME)

@@ -151,6 +151,13 @@ class TestFinished(Event):
     location: str = ""
     """``file:line`` of the failure."""
     attempts: int = 1
+    earlier: tuple[str, ...] = ()
+    """The first lines of the failures of the attempts before the last."""
+    leaks: tuple[tuple[Any, ...], ...] = ()
+    """What the test has left behind that others may see, where that was looked for.
+
+    As :meth:`isolane.model.state.Leak.to_plain` has it.
+    """
 
     @property
     def outcome(self) -> Outcome:
@@ -172,6 +179,8 @@ class RunFinished(Event):
     phases: Mapping[str, float] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     """Tests by category."""
+    leaks: tuple[tuple[Any, ...], ...] = ()
+    """What importing modules has left behind, as for a test."""
 
     @property
     def seconds(self) -> float:
@@ -217,7 +226,7 @@ def encode(event: Event) -> str:
         type(event) is TestFinished
         and event.category is Category.PASSED
         and event.attempts == 1
-        and not (event.detail or event.message or event.location)
+        and not (event.detail or event.message or event.location or event.leaks)
     ):
         return encode_passed(event.at, event.node_id, event.worker, event.setup, event.call, event.teardown)
     return _dumps({"kind": event.kind, **asdict(event)}, separators=(",", ":"), default=str)
@@ -260,7 +269,11 @@ def decode(line: str, where: str = "the event log") -> Event:
     for name, required in _FIELDS[event_type]:
         if name in raw:
             value = raw[name]
-            values[name] = tuple(value) if isinstance(value, list) else value
+            values[name] = _frozen(value) if isinstance(value, list) else value
         elif required:
             raise RecordError("not-an-event", f"{where} holds a {raw['kind']} event without {name!r}.")
     return event_type(**values)
+
+
+def _frozen(values: list[Any]) -> tuple[Any, ...]:
+    return tuple([_frozen(one) if type(one) is list else one for one in values])

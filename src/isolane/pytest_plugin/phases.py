@@ -11,6 +11,8 @@ from isolane.model.identity import CONTROLLER
 from isolane.model.outcome import Category, Outcome
 from isolane.pytest_plugin.exception_names import EXCEPTION_ATTRIBUTE
 
+LEAKS_ATTRIBUTE = "isolane_leaks"
+"""What a test's last report carries to the process that reports: leaks as :meth:`Leak.to_plain` has them."""
 _MESSAGE_LENGTH = 300
 
 
@@ -24,8 +26,10 @@ class PhaseReports:
         "attempts",
         "awaits_rerun",
         "call",
+        "earlier",
         "is_over",
         "is_plain_pass",
+        "leaks",
         "reports",
         "setup",
         "teardown",
@@ -40,6 +44,8 @@ class PhaseReports:
         self.worker = CONTROLLER
         self.setup = self.call = self.teardown = 0.0
         self.is_plain_pass = True
+        self.earlier: tuple[str, ...] = ()
+        self.leaks: tuple[tuple[Any, ...], ...] = ()
 
     def add(self, report: pytest.TestReport) -> None:
         """Take one report into account."""
@@ -49,6 +55,8 @@ class PhaseReports:
         self.lasted(report.when, report.duration)
         if report.when == "setup" and "node" in extra:
             self.worker = extra["node"].gateway.id
+        if LEAKS_ATTRIBUTE in extra:
+            self._take_leaks(extra)
         if report.outcome == "passed" and "wasxfail" not in extra:
             return
         self.is_plain_pass = False
@@ -56,10 +64,22 @@ class PhaseReports:
             self.worker = extra["node"].gateway.id
         if str(report.outcome) == "rerun":  # pytest-rerunfailures
             self.attempts += 1
+            self.earlier += (_failure_of(report)[0],)
             self.awaits_rerun = True
             self.reports.clear()
         else:
             self.reports.append(report)
+
+    def _take_leaks(self, extra: dict[str, Any]) -> None:
+        from isolane.model.state import Level
+
+        # Harmless ones are told on the terminal for whoever asks: there may be thousands, of modules that are imported.
+        leaks = tuple(tuple(one) for one in extra[LEAKS_ATTRIBUTE] if one[-1] != Level.HARMLESS.value)
+        if leaks:
+            self.leaks += leaks
+            self.is_plain_pass = False
+            if "node" in extra:
+                self.worker = extra["node"].gateway.id
 
     def lasted(self, when: str | None, seconds: float) -> None:
         """Take a phase's time into account: of one that has simply passed there is no more to know."""
@@ -100,17 +120,23 @@ class PhaseReports:
             message,
             location,
             self.attempts,
+            self.earlier,
+            self.leaks,
         )
 
     def failure(self) -> tuple[str, str]:
         """Return the first line of the failure and where it was, both empty where nothing failed."""
         for report in self.reports:
             if report.outcome == "failed":
-                crash = getattr(report.longrepr, "reprcrash", None)
-                if crash is not None:
-                    return first_line(crash.message), f"{crash.path}:{crash.lineno}"
-                return first_line(str(report.longrepr), last=True), ""
+                return _failure_of(report)
         return "", ""
+
+
+def _failure_of(report: pytest.TestReport) -> tuple[str, str]:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        return first_line(crash.message), f"{crash.path}:{crash.lineno}"
+    return first_line(str(report.longrepr), last=True), ""
 
 
 def _of_phase(report: pytest.TestReport) -> Outcome:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,8 +23,11 @@ from isolane.model.events import (
 )
 from isolane.model.identity import CONTROLLER
 from isolane.pytest_plugin.engine import engine_of
-from isolane.pytest_plugin.phases import PhaseReports, first_line
+from isolane.pytest_plugin.phases import LEAKS_ATTRIBUTE, PhaseReports, first_line
 from isolane.pytest_plugin.process import process_start_time
+
+if TYPE_CHECKING:
+    from isolane.model.state import Leak
 
 _now = time.time
 """Bound here: a test that replaces time.time, for a whole module even, does not mean the log."""
@@ -56,6 +59,8 @@ class Recorder:
         self._session_finished = 0.0
         self._exit_code = 0
         self._workers_seen: set[str] = set()
+        self.leaks_of_imports: Callable[[], Iterable[Leak]] = tuple
+        """Asked at the end for what importing modules has left, by whoever looks at that."""
 
     @property
     def run_id(self) -> str:
@@ -133,6 +138,7 @@ class Recorder:
                 exit_code=self._exit_code,
                 phases={name: round(seconds, 6) for name, seconds in phases.items()},
                 counts=self._counts,
+                leaks=tuple(tuple(leak.to_plain()) for leak in self.leaks_of_imports()),
             )
         )
         self.writer.close()
@@ -236,6 +242,7 @@ class Recorder:
                 and setup.when == "setup"
                 and call.when == "call"
                 and "wasxfail" not in call.__dict__
+                and LEAKS_ATTRIBUTE not in teardown.__dict__
             ):
                 self._last_test = now
                 self._passed += 1

@@ -40,6 +40,11 @@ _MEND = {
 _ELSE = "put it back in the teardown of a fixture"
 
 
+def mend(kind: str) -> str:
+    """Return what to do about state of a kind that a test leaves behind."""
+    return _MEND.get(kind, _ELSE)
+
+
 def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
     """Yield the whole result, in lines of at most ``width`` where names allow."""
     bad = [one for one in found.findings if one.sort is not Sort.BROKEN]
@@ -141,7 +146,7 @@ def _mend_lines(one: Finding, width: int) -> Iterator[str]:
         return
     kinds = dict.fromkeys(carrier.leak.change.kind for carrier in one.carriers)
     for kind in list(kinds)[:_MOST_SHOWN]:
-        text = f"mend {kind}: {_MEND.get(kind, _ELSE)}"
+        text = f"mend {kind}: {mend(kind)}"
         yield from wrap(text, width, initial_indent="   ", subsequent_indent="     ", **_WHOLE)
 
 

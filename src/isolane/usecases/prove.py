@@ -11,6 +11,7 @@ from pathlib import Path
 
 from isolane.history.runs import summaries, write_whole
 from isolane.model.errors import ExitCode
+from isolane.model.events import Event, RunStarted
 from isolane.model.identity import module_of
 from isolane.model.outcome import MISSING, PASSED, Outcome
 from isolane.model.plan import ISOLATION_VARIABLE, RunPlan
@@ -30,11 +31,15 @@ from isolane.planning.hash_seed import VARIABLE as HASH_SEED
 from isolane.planning.hash_seed import held_environment, held_seed
 from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
 from isolane.planning.workers import DEFAULT_DIST
+from isolane.reports.findings import remarks_of_proof
+from isolane.reports.github import annotations_of_remarks, workflow_commands
+from isolane.reports.places import Places
 from isolane.reports.proof_html import proof_html
 from isolane.reports.proof_json import proof_as_data
 from isolane.reports.proof_md import proof_page
-from isolane.reports.timeline import Timeline, timeline_of
+from isolane.reports.timeline import timeline_of
 from isolane.statistics.flake_rate import smallest_rate_seen
+from isolane.usecases.actions import add_to_summary, is_in_actions
 from isolane.usecases.causes import with_causes
 from isolane.usecases.check import Checker
 from isolane.usecases.execution import (
@@ -46,6 +51,7 @@ from isolane.usecases.execution import (
     result_of,
 )
 from isolane.usecases.hunt import HuntRequest
+from isolane.usecases.report import places_in, places_of, sarif_text, trace_text
 from isolane.usecases.seeds import draw_seeds, parse_seeds
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.timings import write_timings
@@ -113,28 +119,50 @@ def prove(request: ProveRequest, observer: Observer) -> Proof:
     return with_causes(proof, hunt, observer)
 
 
-def write_reports(proof: Proof, request: ProveRequest) -> str:
-    """Write ``proof.json``, ``proof.md`` and the timings, and return a line that says where, or why not."""
+@dataclass(frozen=True)
+class Written:
+    """What became of a proof's reports. where: a line that says it. commands: lines for the log of GitHub Actions."""
+
+    where: str
+    commands: Sequence[str] = ()
+
+
+def write_reports(proof: Proof, request: ProveRequest) -> Written:
+    """Write the proof's reports and the timings; in GitHub Actions the page goes to the step's summary, too."""
     directory = request.reports or Path(proof.project) / (proof.reports or "reports")
+    runs = list(_runs_shown(proof))
+    remarks = list(remarks_of_proof(proof, _places(proof, runs)))
+    page = proof_page(proof)
     try:
         write_whole(directory / "proof.json", json.dumps(proof_as_data(proof), indent=2) + "\n")
-        write_whole(directory / "proof.md", proof_page(proof))
-        write_whole(directory / "proof.html", proof_html(proof, list(_timelines(proof))))
+        write_whole(directory / "proof.md", page)
+        timelines = filter(None, (timeline_of(name, events) for name, events in runs))
+        write_whole(directory / "proof.html", proof_html(proof, list(timelines)))
+        write_whole(directory / "proof.sarif", sarif_text(remarks))
+        write_whole(directory / "proof.trace.json", trace_text(runs))
         write_timings(Path(proof.project), directory)
+        add_to_summary(page)
     except OSError as error:
-        return f"The reports are not written: {directory}: {error.strerror}."
-    return f"Reports: {directory / 'proof.html'}, proof.md and proof.json beside it"
+        where = f"The reports are not written: {directory}: {error.strerror}."
+    else:
+        where = f"Reports: {directory / 'proof.html'}, and beside it proof.md, .json, .sarif and .trace.json"
+    return Written(where, workflow_commands(annotations_of_remarks(remarks)) if is_in_actions() else ())
 
 
-def _timelines(proof: Proof) -> Iterator[Timeline]:
-    """Yield what the records of the first serial run, and of those over workers, tell of who ran what."""
+def _runs_shown(proof: Proof) -> Iterator[tuple[str, list[Event]]]:
+    """Yield what is on record of the first serial run, and of those over workers, each with its name."""
     runs = {summary.directory.name: summary for summary in summaries(Path(proof.project))}
     for one in proof.phases:
         wanted = one.phase.workers or (one.phase.kind is PhaseKind.SERIAL and one.phase.repeat == 1)
         if wanted and one.run_id in runs:
-            timeline = timeline_of(one.phase.name, runs[one.run_id].events())
-            if timeline is not None:
-                yield timeline
+            yield one.phase.name, list(runs[one.run_id].events())
+
+
+def _places(proof: Proof, runs: Sequence[tuple[str, Sequence[Event]]]) -> Places:
+    """Return what finds lines: a record says from where node ids are named."""
+    project = Path(proof.project)
+    header = next((one for _, events in runs for one in events if isinstance(one, RunStarted)), None)
+    return places_of(header) if header is not None else places_in(project, project)
 
 
 class _Prover:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from isolane.history.runs import summaries, write_whole
 from isolane.planning.timings import TimedRun, TimingRow, timing_rows
 from isolane.reports.timings_md import table_head, timing_line, timings_page
+from isolane.usecases.actions import add_to_summary
 
 FILE_NAME = "ci_timings.md"
 _LABELS = frozenset({"serial", "parallel", "bench"})
@@ -22,10 +22,11 @@ def timed_runs(root: Path) -> list[TimedRun]:
     ]
 
 
-def write_timings(root: Path, reports: Path, run_id: str | None = None) -> TimingRow | None:
+def write_timings(root: Path, reports: Path, run_id: str | None = None, *, summarizes: bool = True) -> TimingRow | None:
     """Write the page anew and return the row of a run (the newest if not named), None where it has none.
 
-    root: where ``.isolane`` is. In GitHub Actions that row also goes to the step's summary. Raises OSError.
+    root: where ``.isolane`` is. In GitHub Actions that row also goes to the step's summary, if ``summarizes`` says so.
+    Raises OSError.
     """
     rows = timing_rows(timed_runs(root))
     if not rows:
@@ -34,8 +35,6 @@ def write_timings(root: Path, reports: Path, run_id: str | None = None) -> Timin
     earlier = path.read_text(encoding="utf-8") if path.is_file() else ""
     write_whole(path, timings_page(rows, earlier))
     asked = next((row for row in rows if run_id in (None, row.run.header.run_id)), None)
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary and asked is not None:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write("\n".join((*table_head(), timing_line(asked), "")))
+    if summarizes and asked is not None:
+        add_to_summary("\n".join((*table_head(), timing_line(asked), "")))
     return asked

@@ -51,7 +51,7 @@ def test_a_directory_may_be_anywhere(checkout: Path, tmp_path: Path) -> None:
     ("name", "said"),
     [
         ("20260101", f"2 runs begin with '20260101' in {{runs}}. The newest of them: {SECOND}."),
-        ("nope", "There is no run 'nope' in {runs}. isolane replay last: the newest that had workers."),
+        ("nope", "There is no run 'nope' in {runs}. last is the newest run over workers."),
         ("", "There is no run '' in {runs}."),
     ],
 )

@@ -59,6 +59,7 @@ def ended(
     return TestFinished(1_000.5, node_id, worker, category, detail, **changed)
 
 
+# fmt: off
 ONE_OF_EACH: tuple[Event, ...] = (
     run_started(
         positional=("tests",),
@@ -76,8 +77,13 @@ ONE_OF_EACH: tuple[Event, ...] = (
     WorkerStopped(1_000.4, "gw0", "Not properly terminated"),
     TestStarted(1_000.5, "a.py::test_one", "gw0"),
     TestFinished(
-        1_000.6, "a.py::test_one", "gw0", Category.FAILED, "KeyError", 0.25, 0.5, 0.125, "KeyError: 'a'", "a.py:3", 2
+        1_000.6, "a.py::test_one", "gw0", Category.FAILED, "KeyError", 0.25, 0.5, 0.125, "KeyError: 'a'", "a.py:3", 2,
+        ("KeyError: 'b'",), (("a.py::test_one", "env", "A", None, "1", "dangerous"),),
     ),
-    RunFinished(1_002.0, 1, {"start": 0.5, "tests": 1.5}, {"failed": 1}),
+    RunFinished(
+        1_002.0, 1, {"start": 0.5, "tests": 1.5}, {"failed": 1},
+        (("module a.py", "sys_path", "sys.path", ("a", "b"), ("a",), "suspect"),),
+    ),
 )
+# fmt: on
 """One whole event of each kind, with a value other than the default in every field."""

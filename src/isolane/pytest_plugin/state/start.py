@@ -48,7 +48,11 @@ def register_leaks(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         from isolane.pytest_plugin.state.telling import LeakReport
 
-        config.pluginmanager.register(LeakReport(config, leaks), REPORT_PLUGIN)
+        report = LeakReport(config, leaks)
+        config.pluginmanager.register(report, REPORT_PLUGIN)
+        recorder: Any = config.pluginmanager.getplugin("isolane-recorder")
+        if recorder is not None:
+            recorder.leaks_of_imports = report.of_imports
     if not engine_of(config).workers:
         config.pluginmanager.register(make_watch(config), WATCH_PLUGIN)
 

@@ -61,6 +61,10 @@ class LeakReport:
         for leak in leaks:
             self._of_imports.setdefault((leak.owner, *leak.change.place), {}).setdefault(leak.change.name, leak)
 
+    def of_imports(self) -> list[Leak]:
+        """Return what importing modules has left: a registry that each module fills is one thing to know."""
+        return [next(iter(leaks.values())) for leaks in self._of_imports.values()]
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell."""
         if self._lists and (self._of_imports or self._leaks):

@@ -10,12 +10,10 @@ from _pytest.outcomes import TEST_OUTCOME
 
 from isolane.model.state import Change, Leak, Level
 from isolane.process_state.watch import Findings, StateWatch
+from isolane.pytest_plugin.phases import LEAKS_ATTRIBUTE
 from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.own_names import weigh
 from isolane.pytest_plugin.state.words import who_left
-
-LEAKS_ATTRIBUTE = "isolane_leaks"
-"""What a test's last report carries to the process that reports: leaks as :meth:`Leak.to_plain` has them."""
 
 
 class LeakWatch:
