@@ -32,7 +32,7 @@ class Case:
     @property
     def seconds(self) -> float:
         """Return how long it took."""
-        return self.finished.seconds if self.finished is not None else self.end - self.start
+        return self.finished.seconds if self.finished is not None else max(0.0, self.end - self.start)
 
     @property
     def message(self) -> str:

@@ -10,8 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
-from tests.unit.reports.json_schema import problems
 from tests.unit.reports.proof_samples import ALL, FLAKY, MANY, NONE, ONE, proof
 
 from isolane.model.outcome import BAD, Category, Outcome
@@ -37,38 +37,51 @@ def property_names(schema: dict[str, Any]) -> Iterator[str]:
         yield from property_names(part)
 
 
+def strict(part: Any) -> Any:
+    """Return a schema that takes no field it does not name; readers of later versions must."""
+    if isinstance(part, list):
+        return [strict(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    closed = {name: strict(one) for name, one in part.items()}
+    return {"additionalProperties": False, **closed} if "properties" in part and "type" in part else closed
+
+
+def problems(data: Any, schema: Any) -> list[tuple[str, str]]:
+    """Return what is wrong: where it is, and which of the schema's words says so."""
+    found = jsonschema.Draft202012Validator(strict(schema)).iter_errors(data)
+    return [(error.json_path, str(error.validator)) for error in found]
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_what_is_written_is_what_the_schema_says(name: str, schema: Any) -> None:
-    assert list(problems(written(ALL[name]), schema, schema)) == []
+    assert problems(written(ALL[name]), schema) == []
 
 
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (lambda data: data.pop("verdict"), "/verdict is missing"),
-        (lambda data: data.update(schema=2), "/schema: 2 is not 1"),
-        (lambda data: data.update(verdict="perhaps"), "/verdict: 'perhaps' is none of"),
-        (lambda data: data.update(seconds="1"), "/seconds: '1' is no number"),
-        (lambda data: data.update(seconds=True), "/seconds: True is no number"),
-        (lambda data: data.update(seconds=-1), "/seconds: -1 is under 0"),
-        (lambda data: data.update(started="2026-01-02"), "/started: '2026-01-02' is not like"),
-        (lambda data: data.update(colour="red"), "/colour is not in the schema"),
-        (lambda data: data.update(phases=[]), r"/phases: \[\] is shorter than 1"),
-        (lambda data: data["phases"][0].update(seed="7"), "/phases/0/seed: '7' is no integer or null"),
-        (lambda data: data["differences"][0]["found"].pop("detail"), "/differences/0/found/detail is missing"),
-        (lambda data: data["tests"].update(lost=1), "/tests/lost is not in the schema"),
+        (lambda data: data.pop("verdict"), ("$", "required")),
+        (lambda data: data.update(schema=2), ("$.schema", "const")),
+        (lambda data: data.update(verdict="perhaps"), ("$.verdict", "enum")),
+        (lambda data: data.update(seconds="1"), ("$.seconds", "type")),
+        (lambda data: data.update(seconds=True), ("$.seconds", "type")),
+        (lambda data: data.update(seconds=-1), ("$.seconds", "minimum")),
+        (lambda data: data.update(started="2026-01-02"), ("$.started", "pattern")),
+        (lambda data: data.update(colour="red"), ("$", "additionalProperties")),
+        (lambda data: data.update(phases=[]), ("$.phases", "minItems")),
+        (lambda data: data["phases"][0].update(seed="7"), ("$.phases[0].seed", "type")),
+        (lambda data: data["differences"][0]["found"].pop("detail"), ("$.differences[0].found", "required")),
+        (lambda data: data["tests"].update(lost=1), ("$.tests", "additionalProperties")),
     ],
 )
 def test_what_is_not_as_the_schema_says_would_be_seen(
-    spoil: Callable[[Any], object], problem: str, schema: Any
+    spoil: Callable[[Any], object], problem: tuple[str, str], schema: Any
 ) -> None:
     data = copy.deepcopy(written(ONE))
     spoil(data)
 
-    found = list(problems(data, schema, schema))
-
-    assert len(found) == 1
-    assert re.match(problem, found[0])
+    assert problems(data, schema) == [problem]
 
 
 def test_the_schema_knows_every_word_of_the_model(schema: Any) -> None:

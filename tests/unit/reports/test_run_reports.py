@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from hashlib import sha256
 from io import StringIO
-from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -16,24 +13,12 @@ import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.model.event_samples import ended, passed, run_finished, run_started
+from tests.unit.reports.report_schemas import json_schema, junit_schema
 from tests.unit.reports.run_samples import ALL, EMPTY, GOLDENS, MANY, SUFFIXES, written
 
 from isolane.cli.arguments import REPORT_FORMATS
 from isolane.model.events import CollectionFailed, CollectionFinished, Event, TestStarted
 from isolane.model.outcome import Category
-
-SCHEMAS = Path(__file__).parents[2] / "third_party"
-JUNIT = xmlschema.XMLSchema(SCHEMAS / "junit-10.xsd")
-
-
-def _json_validator(name: str) -> Any:
-    schema = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
-    validator = jsonschema.validators.validator_for(schema)
-    validator.check_schema(schema)
-    return validator(schema, format_checker=validator.FORMAT_CHECKER)
-
-
-JSON = {"ctrf": _json_validator("ctrf-schema-0.0.json"), "sarif": _json_validator("sarif-2.1.0-rtm.5.json")}
 
 
 def check_trace(text: str) -> None:
@@ -64,24 +49,13 @@ def check(name: str, text: str) -> None:
     """Fail where a report is not what its schema demands, or holds what strict readers refuse."""
     text.encode("ascii")
     if name == "junit":
-        JUNIT.validate(StringIO(text))
+        junit_schema().validate(StringIO(text))
         return
     json.dumps(json.loads(text), ensure_ascii=False).encode()  # half a surrogate pair has no UTF-8
     if name == "perfetto":
         check_trace(text)
     else:
-        JSON[name].validate(json.loads(text))
-
-
-def test_the_schemas_are_those_that_the_page_names() -> None:
-    page = (SCHEMAS / "README.md").read_text(encoding="utf-8")
-    sums = dict(re.findall(r"^\| `(\S+)` \| `([0-9a-f]{64})` \|$", page, re.MULTILINE))
-
-    assert sums == {
-        path.name: sha256(path.read_bytes()).hexdigest()
-        for path in SCHEMAS.iterdir()
-        if path.suffix in (".json", ".xsd")
-    }
+        json_schema(name).validate(json.loads(text))
 
 
 def test_every_format_of_the_command_line_has_a_golden() -> None:
@@ -107,12 +81,12 @@ def test_what_a_schema_does_not_know_would_be_seen(name: str) -> None:
     spoiled["colour"] = "red"
 
     with pytest.raises(jsonschema.ValidationError):
-        JSON[name].validate(spoiled)
+        json_schema(name).validate(spoiled)
 
 
 def test_a_testcase_that_the_schema_does_not_know_would_be_seen() -> None:
     with pytest.raises(xmlschema.XMLSchemaValidationError):
-        JUNIT.validate(StringIO(written("junit", MANY).replace("<testcase ", '<testcase colour="red" ', 1)))
+        junit_schema().validate(StringIO(written("junit", MANY).replace("<testcase ", '<testcase colour="red" ', 1)))
 
 
 anything = st.text(st.characters(), max_size=30)
@@ -145,11 +119,11 @@ def runs(draw: st.DrawFn) -> Sequence[Event]:
     return (run_started(), CollectionFinished(0.0, tuple(ids)), *happened, *ending)
 
 
+@pytest.mark.parametrize("name", SUFFIXES)
 @settings(max_examples=25)
-@given(runs())
-def test_whatever_a_run_holds_can_be_read(run: Sequence[Event]) -> None:
-    for name in SUFFIXES:
-        check(name, written(name, run))
+@given(run=runs())
+def test_whatever_a_run_holds_can_be_read(name: str, run: Sequence[Event]) -> None:
+    check(name, written(name, run))
 
 
 @pytest.mark.parametrize("name", SUFFIXES)

@@ -11,8 +11,8 @@ import pytest
 from tests.unit.model.event_samples import passed, run_finished, run_started
 from tests.unit.reports.proof_samples import ALL as PROOFS
 from tests.unit.reports.proof_samples import FLAKY, ONE, difference, proof
+from tests.unit.reports.report_schemas import json_schema
 from tests.unit.reports.run_samples import GOLDENS, KILLED, MANY, SOURCES, left, places, written
-from tests.unit.reports.test_run_reports import JSON
 
 from isolane.model.hunt import Finding, Sort
 from isolane.model.outcome import PASSED, Category, Outcome
@@ -38,7 +38,7 @@ def results(log: dict[str, Any]) -> list[dict[str, Any]]:
 
 def of_proof(sample: Proof) -> dict[str, Any]:
     log: dict[str, Any] = json.loads(sarif_text(remarks_of_proof(sample, places())))
-    JSON["sarif"].validate(log)
+    json_schema("sarif").validate(log)
     return log
 
 
