@@ -199,6 +199,7 @@ def _hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pr
         workers=options.workers,
         seeds=options.seeds,
         stall_seconds=options.stall_timeout,
+        all_pairs=options.all_pairs,
     )
     found = hunt_suite(request, progress)
     _print_result(options, progress, hunt_as_data(found), hunt_lines(found, shutil.get_terminal_size().columns))

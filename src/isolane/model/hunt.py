@@ -65,7 +65,8 @@ class HuntOrders:
     count: how many probes run side by side. seeds: of the shuffled orders. wanted: the tests to look into, by node id
     or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. original, copy:
     the directory that the project is in, and the copy in which the hunt runs, if it does. silence: seconds without a
-    word after which a probe is taken for hung; None takes the project's setting.
+    word after which a probe is taken for hung; None takes the project's setting. all_pairs: whether each of them also
+    runs after each test that leaves something.
     """
 
     count: int
@@ -75,6 +76,7 @@ class HuntOrders:
     original: str | None = None
     copy: str | None = None
     silence: float | None = None
+    all_pairs: bool = False
 
     def encode(self) -> str:
         """Return it as text."""
@@ -159,7 +161,8 @@ class HuntResult:
     """What a hunt has come to.
 
     orders: how many orders of the whole suite were run. dirty: tests that left what others may see. pairs: how many
-    pairs were run, and of how many.
+    of them and another test told something, and of how many; None where pairs were not asked for. pair_seconds: what
+    these took.
     """
 
     findings: Sequence[Finding]
@@ -169,5 +172,6 @@ class HuntResult:
     probes: int = 0
     seconds: float = 0.0
     serial_seconds: float = 0.0
-    pairs: tuple[int, int] = (0, 0)
+    pairs: tuple[int, int] | None = None
+    pair_seconds: float = 0.0
     notes: Sequence[str] = field(default_factory=tuple)

@@ -314,7 +314,8 @@ def carriers(finding: Finding) -> Search[Finding]:
     left = tuple(
         one
         for one in (looked.found if looked else ())
-        if one.leak.change.level is not Level.HARMLESS and not one.at_import
+        # What the test itself leaves comes after it.
+        if one.leak.change.level is not Level.HARMLESS and not one.at_import and one.leak.owner != finding.test
     )
     kinds = list(dict.fromkeys(one.leak.change.kind for one in left))
     if not kinds:

@@ -11,6 +11,8 @@ from typing import Any
 from isolane.model.explanation import Explained, explained_as_data, line_of
 from isolane.model.hunt import Finding, HuntResult, Sort
 from isolane.model.state import Plain
+from isolane.planning.pairs import pairs_claim
+from isolane.reports.figures import seconds_text
 
 _LONGEST = 50
 _MOST_SHOWN = 5
@@ -167,8 +169,25 @@ def _cost_lines(found: HuntResult, width: int) -> Iterator[str]:
         f"{found.seconds:.1f} s{serial}.",
         width,
     )
+    yield from _pair_lines(found, width)
     for note in found.notes:
         yield from wrap(note, width, **_WHOLE)
+
+
+def _pair_lines(found: HuntResult, width: int) -> Iterator[str]:
+    if found.pairs is None:
+        return
+    told, of = found.pairs
+    claim = pairs_claim(len(found.dirty), told, of)
+    how = f": {of:,} pairs, each in a process of its own, {seconds_text(found.pair_seconds)}" if of else ""
+    lost = " Where a pair is missing, the first test ends its process." if told < of else ""
+    yield from wrap(f"{claim[0].upper()}{claim[1:]}{how}.{lost}", width, **_WHOLE)
+    yield from wrap(
+        "Not in it: what takes three tests together; what a test leaves where nobody looks (a server, a file "
+        "elsewhere); what modules leave when they are imported.",
+        width,
+        **_WHOLE,
+    )
 
 
 def hunt_as_data(found: HuntResult) -> dict[str, Any]:

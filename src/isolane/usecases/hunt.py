@@ -30,7 +30,10 @@ _PATIENCE = 86_400.0
 
 @dataclass(frozen=True)
 class HuntRequest:
-    """What was asked. tests: node ids, none for all that end otherwise somewhere. arguments: for pytest."""
+    """What was asked. tests: node ids, none for all that end otherwise somewhere. arguments: for pytest.
+
+    all_pairs: run them after each test that leaves something, too.
+    """
 
     tests: tuple[str, ...] = ()
     project: Path = Path()
@@ -39,6 +42,7 @@ class HuntRequest:
     workers: str = "auto"
     seeds: str | None = None
     stall_seconds: float | None = None
+    all_pairs: bool = False
 
 
 def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
@@ -50,7 +54,7 @@ def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
     count = parse_worker_count(request.workers, available_processors(), "-n")
     seeds = tuple(parse_seeds(request.seeds)) if request.seeds else SEEDS
     with open_workshop(request.project, request.python) as workshop, scratch_copy(workshop.project) as scratch:
-        orders = HuntOrders(count, seeds, request.tests, silence=request.stall_seconds)
+        orders = HuntOrders(count, seeds, request.tests, silence=request.stall_seconds, all_pairs=request.all_pairs)
         if scratch is not None:
             orders = replace(orders, original=str(scratch.original), copy=str(scratch.copy))
         plan = RunPlan(
@@ -91,14 +95,19 @@ def _result(execution: Execution, request: HuntRequest, seconds: float) -> HuntR
         raise IsolaneError("broke-off", "the hunt did not come to its end.", f"See {execution.directory}.")
     surveyed: dict[str, Any] = next((line["survey"] for line in lines if "survey" in line), {})
     last = lines[-1]
+    # What pairs have shown of a test that was known already comes after what was known of it.
+    findings = {line["finding"]["test"]: Finding.from_data(line["finding"]) for line in lines if "finding" in line}
+    pairs: dict[str, Any] = next((line for line in lines if "pairs" in line), {})
     return HuntResult(
-        [Finding.from_data(line["finding"]) for line in lines if "finding" in line],
+        list(findings.values()),
         tests=next((line["tests"] for line in lines if "tests" in line), 0),
         orders=surveyed.get("orders", 0),
-        dirty=surveyed.get("dirty", ()),
+        dirty=pairs.get("dirty") or surveyed.get("dirty", ()),
         probes=last.get("probes", 0),
         seconds=seconds,
         serial_seconds=surveyed.get("seconds", 0.0),
+        pairs=(pairs["pairs"][0], pairs["pairs"][1]) if pairs else None,
+        pair_seconds=pairs.get("seconds", 0.0),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,8 @@ import pytest
 from isolane.engines.scratch import ScratchKeeper
 from isolane.model.hunt import Finding, HuntOrders, Sort
 from isolane.model.plan import FINDINGS_NAME, Handover
-from isolane.planning.hunt import Search, carriers, cleaner, hunt
+from isolane.planning.hunt import Search, Suspect, carriers, cleaner, hunt
+from isolane.planning.pairs import all_pairs, with_all_others
 from isolane.planning.survey import Survey, survey
 from isolane.pytest_plugin.fork import safety
 from isolane.pytest_plugin.fork.adapters import ControllerState
@@ -36,6 +37,10 @@ class Hunter:
         self._orders = orders
         self._state = ControllerState()
         self._silence = orders.silence or number_of(config, "worker-timeout")
+        self._known: list[str] = []
+        """Tests that may well be what another one fails after."""
+        self._settled: list[tuple[str, ...]] = []
+        """What has been found for other tests."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> object:
@@ -66,23 +71,51 @@ class Hunter:
             return
         found = yield from survey(tests, self._orders.seeds, wanted)
         self._write({"survey": _as_data(found), "tests": len(tests)})
-        for test, outcome in found.broken.items():
-            self._write({"finding": Finding(test, Sort.BROKEN, outcome).as_data()})
-        known = list(found.dirty)
-        settled: list[tuple[str, ...]] = []
-        for suspect in found.suspects:
-            begun, before = time.monotonic(), prober.probes
-            finding = yield from hunt(suspect, known, are_different, settled)
-            if finding.needed:
-                finding = yield from carriers(finding)
-                known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *known]))
-                if self._orders.cleaners and suspect.is_hidden and finding.needed not in settled:
-                    finding = yield from cleaner(finding, tests)
-                if finding.needed not in settled:
-                    settled.append(finding.needed)
-            finding = replace(finding, probes=prober.probes - before, seconds=time.monotonic() - begun)
+        self._known = list(found.dirty)
+        findings = {test: Finding(test, Sort.BROKEN, outcome) for test, outcome in found.broken.items()}
+        for finding in findings.values():
             self._write({"finding": finding.as_data()})
+        for suspect in found.suspects:
+            findings[suspect.test] = yield from self._look_into(prober, suspect, tests)
+            self._write({"finding": findings[suspect.test].as_data()})
+        if self._orders.all_pairs:
+            yield from self._pairs(prober, tests, wanted or tests, found.dirty, findings)
         self._write({"probes": prober.probes, "ran": prober.tests, "seconds": time.monotonic() - started})
+
+    def _look_into(self, prober: Prober, suspect: Suspect, tests: Sequence[str]) -> Search[Finding]:
+        """Find what a test ends otherwise after, and what carries it."""
+        begun, before = time.monotonic(), prober.probes
+        finding = yield from hunt(suspect, self._known, are_different, self._settled)
+        if finding.needed:
+            finding = yield from carriers(finding)
+            self._known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *self._known]))
+            if self._orders.cleaners and suspect.is_hidden and finding.needed not in self._settled:
+                finding = yield from cleaner(finding, tests)
+            if finding.needed not in self._settled:
+                self._settled.append(finding.needed)
+        return replace(finding, probes=prober.probes - before, seconds=time.monotonic() - begun)
+
+    def _pairs(
+        self,
+        prober: Prober,
+        tests: Sequence[str],
+        wanted: Sequence[str],
+        dirty: Sequence[str],
+        findings: Mapping[str, Finding],
+    ) -> Search[None]:
+        """Run each test after each that leaves something; of one that is known already, tell who else does it."""
+        begun = time.monotonic()
+        found = yield from all_pairs(tests, wanted, dirty)
+        self._write({"pairs": [found.told, found.of], "dirty": list(found.dirty), "seconds": time.monotonic() - begun})
+        for turned in found.turned:
+            finding = findings.get(turned.test)
+            if finding is None or finding.sort is Sort.BROKEN:
+                # A test that the orders have hidden: cleaners run between the two, in each of them.
+                suspect = Suspect(turned.test, turned.alone, turned.after[-1:], is_hidden=True)
+                finding = yield from self._look_into(prober, suspect, tests)
+            if finding.needed:
+                finding = yield from with_all_others(finding, turned.after)
+            self._write({"finding": finding.as_data()})
 
     def _write(self, line: dict[str, Any]) -> None:
         with self._file.open("a", encoding="utf-8") as file:
