@@ -41,6 +41,9 @@ def new_parser() -> argparse.ArgumentParser:
     prove.add_argument(
         "--dist", choices=MODES, metavar="MODE", help="how tests are grouped for workers (default: loadscope)"
     )
+    prove.add_argument(
+        "--thorough", action="store_true", help="each test alone in a fresh process as well, and all pairs of a hunt"
+    )
     prove.add_argument("--no-hunt", dest="hunt", action="store_false", help="do not look for the causes of differences")
     _engine(prove)
     _reports(prove)

@@ -77,6 +77,7 @@ def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: P
         stall_seconds=options.stall_timeout,
         engine=options.engine,
         hunts=options.hunt,
+        thorough=options.thorough,
     )
     proof = prove(request, progress)
     written = write_reports(proof, request)

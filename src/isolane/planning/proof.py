@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from isolane.model.proof import PYTEST_ITSELF, Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
+from isolane.model.hunt import Finding, Sort
+from isolane.model.proof import PYTEST_ITSELF, Difference, Nature, Phase, PhaseKind, PhaseResult, Proof, Verdict
 
 
 def baseline_phases() -> tuple[Phase, Phase]:
@@ -12,12 +14,16 @@ def baseline_phases() -> tuple[Phase, Phase]:
     return Phase(PhaseKind.SERIAL), Phase(PhaseKind.SERIAL, repeat=2)
 
 
-def later_phases(modules: Sequence[str], workers: Sequence[int], seeds: Sequence[int]) -> list[Phase]:
+def later_phases(
+    modules: Sequence[str], workers: Sequence[int], seeds: Sequence[int], *, thorough: bool = False
+) -> list[Phase]:
     """Return the runs that are held against the baseline.
 
-    A suite of one module is left out of 'alone': that is the serial run itself.
+    A suite of one module is left out of 'alone': that is the serial run itself. thorough: also each test in a process
+    in which no other has run.
     """
-    phases = [Phase(PhaseKind.MODULE, module=module) for module in modules] if len(modules) > 1 else []
+    phases = [Phase(PhaseKind.TEST)] if thorough else []
+    phases += [Phase(PhaseKind.MODULE, module=module) for module in modules] if len(modules) > 1 else []
     # 'auto' may be a number that is named too: then that is run again.
     phases += [
         Phase(PhaseKind.PARALLEL, workers=count, repeat=workers[: position + 1].count(count))
@@ -50,6 +56,30 @@ def decide(differences: Iterable[Difference], flaky: int) -> tuple[Verdict, str]
     return Verdict.PROVEN, "every test ended the same way in every run"
 
 
+def with_pairs(proof: Proof, claim: str) -> Proof:
+    """Return a proof whose causes were looked for in the whole suite, and in all pairs.
+
+    What they show can speak against a suite whose runs did not differ; else the claim makes it surer.
+    """
+    reason = _hunted_reason(proof.causes) if proof.verdict is Verdict.PROVEN else None
+    if proof.verdict is Verdict.PROVEN and reason is None:
+        return replace(proof, confidence=f"{proof.confidence}; {claim}")
+    verdict, why = reason or (proof.verdict, proof.reason)
+    return replace(proof, verdict=verdict, reason=why, confidence="", notes=(*proof.notes, claim))
+
+
+def _hunted_reason(found: Sequence[Finding]) -> tuple[Verdict, str] | None:
+    needing = sum(bool(one.needed) for one in found)
+    if needing:
+        verb = "test ends" if needing == 1 else "tests end"
+        return Verdict.NOT_PROVEN, f"{needing} {verb} otherwise after certain others, which the runs did not show"
+    flaky = sum(one.sort is Sort.FLAKY for one in found)
+    if flaky:
+        verb = "test ends" if flaky == 1 else "tests end"
+        return Verdict.INCONCLUSIVE, f"{flaky} {verb} now this way, now that, in the same order (flaky)"
+    return None
+
+
 def _tests_reason(found: Sequence[Difference]) -> str:
     tests = {one.node_id for one in found} - {PYTEST_ITSELF}
     if not tests:
@@ -58,7 +88,7 @@ def _tests_reason(found: Sequence[Difference]) -> str:
     together = {
         one.node_id
         for one in found
-        if one.phase.kind is PhaseKind.MODULE and one.expected.is_bad and not one.found.is_bad
+        if one.phase.kind in (PhaseKind.MODULE, PhaseKind.TEST) and one.expected.is_bad and not one.found.is_bad
     } & tests
     more = f", {len(together)} of them fail together and pass alone" if together else ""
     return f"{len(tests)} {verb} otherwise than in the serial run{more}"

@@ -60,6 +60,7 @@ from isolane.usecases.workshop import Workshop, open_workshop
 
 _SHUFFLES = 3
 _COMPILED = "the very first run had other tests than the next: Python had just compiled them; it is not counted"
+_NO_TEST_ALONE = "each test alone was left out: it takes forked workers, which this suite cannot have"
 _NOT_HELD = f"{HASH_SEED}=random: each run had a hash seed of its own, which no command shows again"
 
 
@@ -67,7 +68,7 @@ _NOT_HELD = f"{HASH_SEED}=random: each run had a hash seed of its own, which no 
 class ProveRequest:
     """What was asked. workers, seeds, dist, engine: None takes the project's ini options, else the defaults.
 
-    hunts: whether the causes of differences are looked for.
+    hunts: whether the causes of differences are looked for. thorough: each test alone as well, and all pairs.
     """
 
     project: Path
@@ -80,6 +81,7 @@ class ProveRequest:
     stall_seconds: float | None = None
     engine: str | None = None
     hunts: bool = True
+    thorough: bool = False
 
 
 @dataclass
@@ -115,7 +117,14 @@ def prove(request: ProveRequest, observer: Observer) -> Proof:
         proof = _Prover(workshop, request, observer).prove()
     if not request.hunts:
         return proof
-    hunt = HuntRequest((), request.project, request.python, request.arguments, stall_seconds=request.stall_seconds)
+    hunt = HuntRequest(
+        (),
+        request.project,
+        request.python,
+        request.arguments,
+        stall_seconds=request.stall_seconds,
+        all_pairs=request.thorough,
+    )
     return with_causes(proof, hunt, observer)
 
 
@@ -206,8 +215,12 @@ class _Prover:
             return self._proof(baseline, [], decide([], len(flaky)), flaky)
         found: list[Difference] = []
         checker = Checker(self._workshop, self._observer, baseline.outcomes, baseline.added)
-        for phase in later_phases(baseline.modules, workers, seeds):
+        for phase in later_phases(baseline.modules, workers, seeds, thorough=self._request.thorough):
             execution = self._run(phase, self._plan_of(phase, baseline), baseline)
+            if phase.kind is PhaseKind.TEST and execution.record.engine != "fork":
+                self._results.pop()
+                self._notes.append(_NO_TEST_ALONE)
+                continue
             found += checker.check(phase, execution, self._expected(phase, baseline))
         return self._proof(baseline, found, decide(found, 0), checks=checker.results)
 
@@ -250,6 +263,10 @@ class _Prover:
     def _plan_of(self, phase: Phase, baseline: _Baseline) -> RunPlan:
         if phase.kind is PhaseKind.MODULE and phase.module is not None:
             return replace(self._plan, label="module", arguments=module_arguments(baseline.execution, phase.module))
+        if phase.kind is PhaseKind.TEST:
+            # One worker: what tests do side by side is another question.
+            environment = {**self._plan.environment, ISOLATION_VARIABLE: "test"}
+            return replace(self._plan, label="alone", workers=1, environment=environment)
         if phase.kind is PhaseKind.PARALLEL:
             return replace(
                 self._plan,

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from isolane.model.hunt import Finding, Sort
 from isolane.model.outcome import PASSED, Category, Outcome
-from isolane.model.proof import PYTEST_ITSELF, Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
-from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
+from isolane.model.proof import PYTEST_ITSELF, Difference, Nature, Phase, PhaseKind, PhaseResult, Proof, Verdict
+from isolane.planning.proof import baseline_phases, confidence, decide, later_phases, with_pairs
 from isolane.statistics.flake_rate import smallest_rate_seen
 
 SERIAL, AGAIN = baseline_phases()
 MODULE = Phase(PhaseKind.MODULE, module="a.py")
 PARALLEL = Phase(PhaseKind.PARALLEL, workers=2)
 SHUFFLED = Phase(PhaseKind.SHUFFLED, seed=7)
+
+
+def proof(**changed: Any) -> Proof:
+    values: dict[str, Any] = {
+        "verdict": Verdict.PROVEN,
+        "reason": "every test ended the same way in every run",
+        **dict.fromkeys(("project", "python", "python_version", "pytest_version", "baseline_command"), "…"),
+        "revision": None,
+        "started": 0.0,
+        "seconds": 1.0,
+        "tests": 10,
+        "counts": {"passed": 10},
+        **dict.fromkeys(("arguments", "failures", "phases", "checks", "differences", "flaky"), ()),
+        "confidence": "each test ran 6 times",
+    }
+    return Proof(**values | changed)
 
 
 def difference(phase: Phase, nature: Nature, node_id: str = "a.py::test") -> Difference:
@@ -43,6 +62,42 @@ def test_each_module_alone_each_worker_count_and_each_seed_is_a_run() -> None:
 def test_a_suite_of_one_module_is_not_run_alone_again() -> None:
     assert later_phases(["a.py"], [2], [7]) == [PARALLEL, SHUFFLED]
     assert later_phases([], [], []) == []
+
+
+def test_a_thorough_proof_runs_each_test_alone_as_well() -> None:
+    phases = later_phases(["a.py"], [2], [7], thorough=True)
+    assert [phase.name for phase in phases] == ["each test alone", "parallel, 2 workers", "shuffled, seed 7"]
+
+
+VICTIM = Finding("b.py::test", Sort.VICTIM, PASSED, Outcome(Category.FAILED), needed=("a.py::test",))
+FLAKY = Finding("c.py::test", Sort.FLAKY, PASSED)
+
+
+@pytest.mark.parametrize(
+    ("causes", "verdict", "reason"),
+    [
+        (
+            (VICTIM, FLAKY),
+            Verdict.NOT_PROVEN,
+            "1 test ends otherwise after certain others, which the runs did not show",
+        ),
+        ((FLAKY, FLAKY), Verdict.INCONCLUSIVE, "2 tests end now this way, now that, in the same order (flaky)"),
+    ],
+)
+def test_what_pairs_show_speaks_against_runs_that_did_not_differ(
+    causes: tuple[Finding, ...], verdict: Verdict, reason: str
+) -> None:
+    found = with_pairs(proof(causes=causes), "pairs: complete")
+    assert (found.verdict, found.reason, found.confidence) == (verdict, reason, "")
+    assert found.notes == ("pairs: complete",)
+
+
+def test_pairs_that_show_nothing_make_a_proof_surer_and_change_no_other_verdict() -> None:
+    proven = with_pairs(proof(), "pairs: complete")
+    assert proven.verdict is Verdict.PROVEN
+    assert proven.confidence == f"{proof().confidence}; pairs: complete"
+    refuted = with_pairs(proof(verdict=Verdict.NOT_PROVEN, reason="it differs", causes=(VICTIM,)), "pairs: complete")
+    assert (refuted.verdict, refuted.reason, refuted.notes) == (Verdict.NOT_PROVEN, "it differs", ("pairs: complete",))
 
 
 def test_no_difference_is_proven() -> None:
