@@ -46,3 +46,141 @@ def test_a_thorough_proof_runs_each_test_alone_and_knows_what_pairs_show(project
     assert [(one["name"], one["engine"]) for one in proof["phases"]][2] == ("each test alone", "fork")
     assert [one["test"] for one in proof["causes"]] == ["test_c_victim.py::test_victim"]
     assert proof["notes"] == ["pairs: complete over 2 dirty tests"]
+
+
+COLLIDING = {
+    "test_log.py": """
+        import os, socket
+        from pathlib import Path
+        import pytest
+
+        PORT = int(os.environ["CITY_PORT"])
+
+        def test_writes():
+            Path("log.txt").write_text("mine")
+            assert Path("log.txt").read_text() == "mine"
+
+        def listening():
+            one = socket.socket()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.0.0.1", PORT))
+            one.listen()
+            return one
+
+        @pytest.fixture
+        def server():
+            with listening():
+                yield
+
+        def test_serves(server): pass
+        """,
+    "test_other.py": """
+        import tempfile
+        from pathlib import Path
+        from test_log import listening
+
+        def test_writes_as_well():
+            Path("log.txt").write_text("yours")
+
+        def test_listens():
+            with listening(): pass
+
+        def test_appends(tmp_path):
+            for folder in (tempfile.gettempdir(), tmp_path):
+                with Path(folder, "appended.txt").open("a") as one:
+                    one.write("x")
+
+        test_appends_too = test_appends
+        """,
+    "pytest.ini": "[pytest]\n",
+}
+
+
+def test_tests_that_collide_are_named_with_what_both_touch(project, leased_port):
+    """Neither chance nor order: one stands still where it has touched it."""
+    project.write(COLLIDING)
+    temporary = project.path.parent / "temporary"
+    temporary.mkdir()
+    environment = {"CITY_PORT": str(leased_port), "TMPDIR": str(temporary)}
+    ended = project.isolane("hunt", "--json", "--collisions", **environment)
+    assert ended.code == 1, ended.text
+    named = {one["test"]: (one["sort"], one["needed"], one["shared"]) for one in ended.data["findings"]}
+    port, log = [f"port:{leased_port}"], ["file:log.txt"]
+    assert named == {
+        "test_log.py::test_writes": ("collision", ["test_other.py::test_writes_as_well"], log),
+        "test_log.py::test_serves": ("collision", ["test_other.py::test_listens"], port),
+        "test_other.py::test_listens": ("collision", ["test_log.py::test_serves"], port),
+    }
+    assert ended.data["meetings"] == [3, 3]
+    assert {one["after"] for one in ended.data["findings"]} == {
+        "failed (AssertionError)",
+        "failed (OSError)",
+        "error in setup (OSError)",
+    }
+
+    alone = project.isolane("hunt", "--collisions", "test_appends", **environment)
+    assert alone.code == 0, alone.text
+    assert "Nothing found: 1 pair of tests that touch one thing" in alone.out
+
+
+SERVING = {
+    "conftest.py": """
+        import os, pytest, tempfile, time
+        from pathlib import Path
+
+        @pytest.fixture
+        def meet():
+            # Where there are two workers each waits for the other one; in a probe one stands still anyway.
+            waits = os.environ.get("PYTEST_XDIST_WORKER_COUNT") == "2" and "isolane-scratch" not in os.getcwd()
+            folder = Path(tempfile.gettempdir())
+            run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+
+            def meet(mine, others):
+                (folder / f"{run}-{mine}").touch()
+                end = time.monotonic() + 10 * waits
+                while not (folder / f"{run}-{others}").exists() and time.monotonic() < end:
+                    time.sleep(0.01)
+
+            return meet
+        """,
+    "city.py": """
+        import os, socket
+
+        def listening():
+            one = socket.socket()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.0.0.1", int(os.environ["CITY_PORT"])))
+            one.listen()
+            return one
+        """,
+    "test_a_serves.py": """
+        import city
+
+        def test_serves(meet):
+            with city.listening():
+                meet("serving", "served")
+        """,
+    "test_b_serves.py": """
+        import city
+
+        def test_serves_as_well(meet):
+            meet("waiting", "serving")
+            try:
+                city.listening().close()
+            finally:
+                meet("served", "served")
+        """,
+}
+
+
+def test_a_proof_names_what_collides(project, leased_port):
+    project.write(SERVING)
+    ended = project.isolane(
+        "prove", "--json", "--workers", "2", "--seeds", "1", CITY_PORT=str(leased_port), TMPDIR=str(project.path.parent)
+    )
+    assert ended.code == 1, ended.text
+    proof = ended.data
+    (only,) = proof["differences"]
+    assert (only["node_id"], only["nature"]) == ("test_b_serves.py::test_serves_as_well", "only in parallel")
+    (cause,) = proof["causes"]
+    assert (cause["sort"], cause["shared"]) == ("collision", [f"port:{leased_port}"])

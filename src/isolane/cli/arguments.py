@@ -93,7 +93,11 @@ def new_parser() -> argparse.ArgumentParser:
     hunt.add_argument("tests", nargs="*", metavar="TEST", help="node ids, or their ends (default: all that do)")
     hunt.add_argument("-n", "--workers", metavar="N", default="auto", help="probes side by side (default: auto)")
     hunt.add_argument("--seeds", metavar="LIST", help="seeds of the shuffled orders that are tried (default: 1,2)")
-    hunt.add_argument(
+    more = hunt.add_mutually_exclusive_group()
+    more.add_argument(
+        "--collisions", action="store_true", help="instead: who ends otherwise while another test runs, and over what?"
+    )
+    more.add_argument(
         "--all-pairs", action="store_true", help="run them after each test that leaves something, too: all pairs"
     )
     _project_option(hunt)

@@ -190,6 +190,7 @@ def _replay(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
 
 def _hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.reports.hunt_text import hunt_as_data, hunt_lines
+    from isolane.usecases.collisions import hunt_collisions
     from isolane.usecases.hunt import HuntRequest, hunt_suite
 
     request = HuntRequest(
@@ -202,7 +203,7 @@ def _hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pr
         stall_seconds=options.stall_timeout,
         all_pairs=options.all_pairs,
     )
-    found = hunt_suite(request, progress)
+    found = (hunt_collisions if options.collisions else hunt_suite)(request, progress)
     _print_result(options, progress, hunt_as_data(found), hunt_lines(found, shutil.get_terminal_size().columns))
     return ExitCode.FAILED if found.findings else ExitCode.OK
 

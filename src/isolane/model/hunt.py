@@ -11,6 +11,31 @@ from typing import Any
 from isolane.model.explanation import Explained
 from isolane.model.outcome import MISSING, Outcome
 
+AT_TEARDOWN = 0
+AT_ITS_END = -1
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where a test stands still until another one has run: after it has touched any of these so many times.
+
+    resources: as :attr:`~isolane.model.touch.Touch.resource` names them. touch: AT_TEARDOWN before anything is torn
+    down, AT_ITS_END after all of it: then the two follow each other. seconds: for how long at most.
+    """
+
+    resources: tuple[str, ...]
+    touch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two tests that touch the same things, and are to run at the same time."""
+
+    first: str
+    second: str
+    resources: tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -18,7 +43,8 @@ class Probe:
 
     looks: whether what each test leaves behind is looked at. restored: kinds of state that are put back to what they
     were at the process's start before the last test runs. traced: kinds of which the line that changes them is wanted.
-    tells_all: whether it is wanted how each test ends; else it is known of the last one only.
+    tells_all: whether it is wanted how each test ends; else it is known of the last one only. stand: where its only
+    test waits for that of another probe, which runs at the same time.
     """
 
     tests: tuple[str, ...]
@@ -26,6 +52,7 @@ class Probe:
     restored: tuple[str, ...] = ()
     traced: tuple[str, ...] = ()
     tells_all: bool = False
+    stand: Stand | None = None
 
     @property
     def asked(self) -> str:
@@ -52,6 +79,8 @@ class Sort(str, Enum):
     """Is well only after certain tests."""
     BROKEN = "broken"
     """Ends badly, whatever runs before it."""
+    COLLISION = "collision"
+    """Ends otherwise while another one runs, and in no order in which they follow each other."""
     FLAKY = "flaky"
     """Ends otherwise though nothing is otherwise."""
     UNCLEAR = "unclear"
@@ -66,7 +95,7 @@ class HuntOrders:
     or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. original, copy:
     the directory that the project is in, and the copy in which the hunt runs, if it does. silence: seconds without a
     word after which a probe is taken for hung; None takes the project's setting. all_pairs: whether each of them also
-    runs after each test that leaves something.
+    runs after each test that leaves something. meetings: pairs to run at the same time; then nothing else is asked.
     """
 
     count: int
@@ -77,6 +106,7 @@ class HuntOrders:
     copy: str | None = None
     silence: float | None = None
     all_pairs: bool = False
+    meetings: tuple[Meeting, ...] | None = None
 
     def encode(self) -> str:
         """Return it as text."""
@@ -86,7 +116,17 @@ class HuntOrders:
     def decode(cls, text: str) -> HuntOrders:
         """Return what :meth:`encode` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "seeds": tuple(values["seeds"]), "wanted": tuple(values["wanted"])})
+        met = values["meetings"]
+        return cls(
+            **{
+                **values,
+                "seeds": tuple(values["seeds"]),
+                "wanted": tuple(values["wanted"]),
+                "meetings": None
+                if met is None
+                else tuple(Meeting(one["first"], one["second"], tuple(one["resources"])) for one in met),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -97,7 +137,9 @@ class Finding:
     polluters, which are all needed together; for a brittle test those that make it well. others: sets that do the
     same. carriers: the changes of state that it takes, as far as they were seen; ``tried`` tells whether putting these
     back was tried, and helped. cleaner: a test after which the victim is well again. rates: how often it was bad,
-    alone and after, where one run says too little: (bad, runs) each. probes, seconds: what it has cost.
+    alone and after, where one run says too little: (bad, runs) each. probes, seconds: what it has cost. Of a collision,
+    needed is the test beside which it ends otherwise, shared what both touch, stood who of them stood still where, and
+    rates how often it was bad one after the other, and side by side with nobody held up.
     """
 
     test: str
@@ -114,6 +156,8 @@ class Finding:
     seconds: float = 0.0
     command: str = ""
     shown: bool | None = None
+    shared: tuple[str, ...] = ()
+    stood: str = ""
 
     def as_data(self) -> dict[str, Any]:
         """Return it in types that JSON has."""
@@ -132,6 +176,8 @@ class Finding:
             "seconds": round(self.seconds, 3),
             "command": self.command,
             "shown": self.shown,
+            "shared": list(self.shared),
+            "stood": self.stood,
         }
 
     @classmethod
@@ -153,6 +199,8 @@ class Finding:
             seconds=data["seconds"],
             command=data["command"],
             shown=data["shown"],
+            shared=tuple(data["shared"]),
+            stood=data["stood"],
         )
 
 
@@ -162,7 +210,7 @@ class HuntResult:
 
     orders: how many orders of the whole suite were run. dirty: tests that left what others may see. pairs: how many
     of them and another test told something, and of how many; None where pairs were not asked for. pair_seconds: what
-    these took.
+    these took. meetings: how many pairs were run at the same time, and of how many; None where they were not asked for.
     """
 
     findings: Sequence[Finding]
@@ -174,4 +222,5 @@ class HuntResult:
     serial_seconds: float = 0.0
     pairs: tuple[int, int] | None = None
     pair_seconds: float = 0.0
+    meetings: tuple[int, int] | None = None
     notes: Sequence[str] = field(default_factory=tuple)

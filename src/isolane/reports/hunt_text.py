@@ -39,6 +39,7 @@ _MEND = {
     "files": "write below tmp_path",
 }
 """What ends with the test, by the kind of state."""
+_WITH_WHOM = "isolane hunt --collisions looks for them"
 _ELSE = "put it back in the teardown of a fixture"
 
 
@@ -50,7 +51,9 @@ def mend(kind: str) -> str:
 def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
     """Yield the whole result, in lines of at most ``width`` where names allow."""
     bad = [one for one in found.findings if one.sort is not Sort.BROKEN]
-    if not found.findings:
+    if found.meetings is not None:
+        yield from _meeting_lines(found, *found.meetings, width)
+    elif not found.findings:
         yield from wrap(
             f"Nothing found: every one of {_many(found.tests, 'test')} ended the same way in {found.orders} orders.",
             width,
@@ -61,6 +64,25 @@ def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
     yield from cause_lines(found.findings, width)
     yield ""
     yield from _cost_lines(found, width)
+
+
+def _meeting_lines(found: HuntResult, tried: int, of: int, width: int) -> Iterator[str]:
+    bad = len(found.findings)
+    if bad:
+        end = "ends" if bad == 1 else "end"
+        yield f"{_many(bad, 'test')} of {found.tests} {end} otherwise while another one runs."
+    elif tried:
+        those = f"{_many(tried, 'pair')} of tests that touch one thing"
+        yield from wrap(f"Nothing found: {those} end at the same time as they do alone.", width, **_WHOLE)
+    else:
+        yield from wrap(
+            "Nothing to try: no two tests were seen to touch one file, port or database, but those that markers keep "
+            "apart.",
+            width,
+            **_WHOLE,
+        )
+    if tried < of:
+        yield from wrap(f"{tried} of {of} pairs were run: name tests to have theirs run.", width, **_WHOLE)
 
 
 def cause_lines(findings: Sequence[Finding], width: int = 80) -> Iterator[str]:
@@ -75,7 +97,7 @@ def _groups(findings: Sequence[Finding]) -> list[list[Finding]]:
     groups: dict[object, list[Finding]] = {}
     for one in findings:
         places = frozenset(carrier.leak.change.place for carrier in one.carriers)
-        cause = places if one.tried and len(one.needed) == 1 else one.needed
+        cause = one.shared or (places if one.tried and len(one.needed) == 1 else one.needed)
         groups.setdefault((one.sort, cause), []).append(one)
     return sorted(groups.values(), key=lambda group: (list(Sort).index(group[0].sort), -len(group)))
 
@@ -87,6 +109,7 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
     heads = {
         Sort.VICTIM: f"{number}. polluter{'s' if len(needed) > 1 else ''}{together}:",
         Sort.BRITTLE: f"{number}. only well after{' all of' if len(first.needed) > 1 else ''}:",
+        Sort.COLLISION: f"{number}. at the same time as{':' if needed else f' others: {_WITH_WHOM}'}",
         Sort.BROKEN: f"{number}. broken, whatever runs before:",
         Sort.FLAKY: f"{number}. flaky, in the same order:",
         Sort.UNCLEAR: f"{number}. ended otherwise once, and not again:",
@@ -94,8 +117,8 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
     yield heads[first.sort]
     if first.needed:
         yield from _cut(needed)
-        yield from _mend_lines(first, width)
-        ends = "victim" if first.sort is Sort.VICTIM else "brittle test"
+        yield from _collision_lines(first, width) if first.shared else _mend_lines(first, width)
+        ends = {Sort.VICTIM: "victim", Sort.BRITTLE: "brittle test"}.get(first.sort, "test")
         yield f"   {_many(len(group), ends)}:"
     for one in group[:_MOST_SHOWN]:
         yield f"     {one.test}"
@@ -124,6 +147,11 @@ def _how(one: Finding) -> str:
     if one.sort is Sort.BROKEN:
         return f"{one.alone}"
     text = f"alone {one.alone}" + (f", then {one.after}" if one.after else "")
+    if one.sort is Sort.COLLISION and one.rates:
+        (bad, runs), (others, of) = one.rates
+        if not one.shared:
+            return f"otherwise in {others} of {of} runs beside others, {bad} of {runs} with nothing beside it"
+        return f"{text}, while {one.stood}; {others} of {of} with nobody held up, {bad} of {runs} one after the other"
     if one.rates:
         (bad, runs), (others, of) = one.rates
         text += f"; otherwise in {bad} of {runs} runs alone, {others} of {of} after what ran before"
@@ -152,6 +180,14 @@ def _mend_lines(one: Finding, width: int) -> Iterator[str]:
         yield from wrap(text, width, initial_indent="   ", subsequent_indent="     ", **_WHOLE)
 
 
+def _collision_lines(one: Finding, width: int) -> Iterator[str]:
+    yield "   both have:"
+    yield from _cut(one.shared)
+    text = "mend: a thing of its own for each (tmp_path, the fixtures leased_port, sqlite_file, unique_name), or apart:"
+    yield from wrap(text, width, initial_indent="   ", subsequent_indent="     ", **_WHOLE)
+    yield from (f'     @pytest.mark.isolane_resource("{name}")' for name in one.shared[:_MOST_SHOWN])
+
+
 def _carrier_lines(carrier: Explained, needed: Sequence[str]) -> Iterator[str]:
     change = carrier.leak.change
     yield f"     {change.kind} {change.name}: {_value(change.before)} → {_value(change.after)}"
@@ -163,6 +199,10 @@ def _carrier_lines(carrier: Explained, needed: Sequence[str]) -> Iterator[str]:
 
 
 def _cost_lines(found: HuntResult, width: int) -> Iterator[str]:
+    if found.meetings is not None:
+        yield f"{_many(found.probes, 'probe')} of {_many(found.meetings[0], 'pair')}; {found.seconds:.1f} s."
+        yield from (line for note in found.notes for line in wrap(note, width, **_WHOLE))
+        return
     serial = f", {found.seconds / found.serial_seconds:.1f} serial runs" if found.serial_seconds > 0.5 else ""
     yield from wrap(
         f"{_many(found.probes, 'probe')} in {found.orders} orders of {_many(found.tests, 'test')} and parts of them; "

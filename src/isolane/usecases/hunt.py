@@ -13,7 +13,7 @@ from typing import Any
 from isolane.coordination.processors import available_processors
 from isolane.engines.scratch import scratch_copy
 from isolane.model.errors import IsolaneError, UsageError
-from isolane.model.hunt import Finding, HuntOrders, HuntResult
+from isolane.model.hunt import Finding, HuntOrders, HuntResult, Meeting
 from isolane.model.plan import FINDINGS_NAME, RunPlan
 from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import parse_worker_count
@@ -45,9 +45,10 @@ class HuntRequest:
     all_pairs: bool = False
 
 
-def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
+def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting, ...] | None = None) -> HuntResult:
     """Collect once, run probes in forks, and return what is found.
 
+    meetings: only these pairs are run, at the same time.
     Raises :class:`~isolane.model.errors.UsageError` where pytest does not find a test that was asked for.
     """
     started = time.monotonic()
@@ -55,6 +56,7 @@ def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
     seeds = tuple(parse_seeds(request.seeds)) if request.seeds else SEEDS
     with open_workshop(request.project, request.python) as workshop, scratch_copy(workshop.project) as scratch:
         orders = HuntOrders(count, seeds, request.tests, silence=request.stall_seconds, all_pairs=request.all_pairs)
+        orders = replace(orders, meetings=meetings)
         if scratch is not None:
             orders = replace(orders, original=str(scratch.original), copy=str(scratch.copy))
         plan = RunPlan(

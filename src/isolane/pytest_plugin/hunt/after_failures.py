@@ -13,6 +13,7 @@ import pytest
 from isolane.coordination.processors import available_processors
 from isolane.model.hunt import Finding, Probe
 from isolane.model.outcome import MISSING
+from isolane.planning.collisions import without_company
 from isolane.planning.hunt import Batch, Suspect, carriers, hunt
 from isolane.planning.survey import dirty_tests
 from isolane.pytest_plugin.engine import engine_of
@@ -110,6 +111,7 @@ class HuntAfterFailures:
                 (looked,) = prober.ask(Batch([Probe((*before, test), looks=True)]))
                 candidates = list(dict.fromkeys([*known, *dirty_tests(looked)]))
                 finding = prober.drive(hunt(Suspect(test, alone.last, before), candidates, are_different, settled))
+                finding = prober.drive(without_company(finding, are_different))
                 if finding.needed:
                     finding = prober.drive(carriers(finding))
                     known = list(dict.fromkeys([*finding.needed, *known]))

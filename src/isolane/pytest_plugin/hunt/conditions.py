@@ -18,6 +18,7 @@ from isolane.model.hunt import Probe
 from isolane.model.state import Leak
 from isolane.process_state.base import RestoreError
 from isolane.process_state.kinds import KINDS
+from isolane.pytest_plugin.hunt.meeting import Attending, Meeting
 from isolane.pytest_plugin.state.frames import Frames
 from isolane.pytest_plugin.state.start import kinds_of, unseen_kinds
 from isolane.pytest_plugin.state.tracing import Tracer
@@ -46,6 +47,8 @@ class Conditions:
         self._tracer: Tracer | None = None
         self._blamed: list[Any] = []
         self._hushed: Any = None
+        self.meeting: Meeting | None = None
+        """Where two probes run at the same time."""
         self.is_stale = False
         """Whether the probe has begun in another process, which a test has ended."""
 
@@ -128,22 +131,27 @@ class Conditions:
         self._config.pluginmanager.register(self, "isolane-probe-conditions")
         self._config.pluginmanager.register(_Skipping(self), "isolane-probe-skipping")
         self._config.option.tbstyle = "no"  # nobody reads it, and it takes longer than a test
+        if self.meeting is not None:
+            self._config.pluginmanager.register(Attending(self._config, self.meeting), "isolane-probe-attending")
         self._own_places()
 
     def _own_places(self) -> None:
         """Keep what the tests write to the temporary directory and to the home out of the user's, and of each other's.
 
-        They are gone with the batch.
+        They are gone with the batch. Those that meet have the same ones, as workers have.
         """
         home = Path(tempfile.mkdtemp(prefix="probe-", dir=self._places))
+        own = home
+        if self.meeting is not None:
+            home = self._places / "meeting"
         temporary = home / "tmp"
-        temporary.mkdir()
+        temporary.mkdir(parents=True, exist_ok=True)
         os.environ["HOME"] = str(home)
         os.environ["TMPDIR"] = str(temporary)
         tempfile.tempdir = None
         factory = getattr(self._config, "_tmp_path_factory", None)
         if factory is not None:
-            factory._basetemp = home / "pytest"
+            factory._basetemp = own / "pytest"
             factory._basetemp.mkdir(mode=0o700)
 
 

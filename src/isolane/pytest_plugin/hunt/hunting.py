@@ -19,6 +19,7 @@ import pytest
 from isolane.engines.scratch import ScratchKeeper
 from isolane.model.hunt import Finding, HuntOrders, Sort
 from isolane.model.plan import FINDINGS_NAME, Handover
+from isolane.planning.collisions import collision, without_company
 from isolane.planning.hunt import Search, Suspect, carriers, cleaner, hunt
 from isolane.planning.pairs import all_pairs, with_all_others
 from isolane.planning.survey import Survey, survey
@@ -64,6 +65,14 @@ class Hunter:
 
     def _search(self, prober: Prober, tests: Sequence[str]) -> Search[None]:
         started = time.monotonic()
+        if self._orders.meetings is not None:
+            known = set(tests)
+            for meeting in self._orders.meetings:
+                if {meeting.first, meeting.second} <= known:
+                    for finding in (yield from collision(meeting)):
+                        self._write({"finding": finding.as_data()})
+            self._write({"probes": prober.probes, "ran": prober.tests, "tests": len(tests)})
+            return
         wanted = [one for one in tests if any(one == asked or one.endswith(asked) for asked in self._orders.wanted)]
         unknown = [asked for asked in self._orders.wanted if not any(one.endswith(asked) for one in wanted)]
         if unknown:
@@ -86,6 +95,8 @@ class Hunter:
         """Find what a test ends otherwise after, and what carries it."""
         begun, before = time.monotonic(), prober.probes
         finding = yield from hunt(suspect, self._known, are_different, self._settled)
+        if self._orders.count > 1:
+            finding = yield from without_company(finding, are_different)
         if finding.needed:
             finding = yield from carriers(finding)
             self._known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *self._known]))
