@@ -184,3 +184,26 @@ def test_a_proof_names_what_collides(project, leased_port):
     assert (only["node_id"], only["nature"]) == ("test_b_serves.py::test_serves_as_well", "only in parallel")
     (cause,) = proof["causes"]
     assert (cause["sort"], cause["shared"]) == ("collision", [f"port:{leased_port}"])
+
+
+def test_who_draws_numbers_is_no_polluter(project):
+    project.write(
+        {
+            "conftest.py": "import random\nrandom.seed(3)\n",
+            "test_a_draws.py": "import random\ndef test_draws(): random.random()\n",
+            "test_b_depends.py": """
+                import random
+                def test_depends(): assert random.random() < 0.5
+                def test_does_not(): assert random.Random(1).random() < 0.5
+                def test_seems_broken(): assert random.random() > 0.9
+                def test_is_broken(): assert random.random() > 2
+            """,
+        }
+    )
+    ended = project.isolane("hunt", "--json")
+    found = {one["test"]: (one["sort"], one["needed"], one["seeds"]) for one in ended.data["findings"]}
+    assert found == {
+        "test_b_depends.py::test_depends": ("seed-dependent", [], [2, 5, 6, 10]),
+        "test_b_depends.py::test_seems_broken": ("seed-dependent", [], [2]),
+        "test_b_depends.py::test_is_broken": ("broken", [], []),
+    }

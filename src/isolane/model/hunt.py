@@ -44,7 +44,8 @@ class Probe:
     looks: whether what each test leaves behind is looked at. restored: kinds of state that are put back to what they
     were at the process's start before the last test runs. traced: kinds of which the line that changes them is wanted.
     tells_all: whether it is wanted how each test ends; else it is known of the last one only. stand: where its only
-    test waits for that of another probe, which runs at the same time.
+    test waits for that of another probe, which runs at the same time. seed: of the random numbers that everybody
+    shares, set before the first of them.
     """
 
     tests: tuple[str, ...]
@@ -53,6 +54,7 @@ class Probe:
     traced: tuple[str, ...] = ()
     tells_all: bool = False
     stand: Stand | None = None
+    seed: int | None = None
 
     @property
     def asked(self) -> str:
@@ -81,6 +83,8 @@ class Sort(str, Enum):
     """Ends badly, whatever runs before it."""
     COLLISION = "collision"
     """Ends otherwise while another one runs, and in no order in which they follow each other."""
+    SEED = "seed-dependent"
+    """Ends by the random numbers that it draws: with certain seeds otherwise, whatever ran before."""
     FLAKY = "flaky"
     """Ends otherwise though nothing is otherwise."""
     UNCLEAR = "unclear"
@@ -139,7 +143,8 @@ class Finding:
     back was tried, and helped. cleaner: a test after which the victim is well again. rates: how often it was bad,
     alone and after, where one run says too little: (bad, runs) each. probes, seconds: what it has cost. Of a collision,
     needed is the test beside which it ends otherwise, shared what both touch, stood who of them stood still where, and
-    rates how often it was bad one after the other, and side by side with nobody held up.
+    rates how often it was bad one after the other, and side by side with nobody held up. seeds: those with which one
+    that depends on the seed ends otherwise.
     """
 
     test: str
@@ -158,6 +163,7 @@ class Finding:
     shown: bool | None = None
     shared: tuple[str, ...] = ()
     stood: str = ""
+    seeds: tuple[int, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return it in types that JSON has."""
@@ -178,6 +184,7 @@ class Finding:
             "shown": self.shown,
             "shared": list(self.shared),
             "stood": self.stood,
+            "seeds": list(self.seeds),
         }
 
     @classmethod
@@ -201,6 +208,7 @@ class Finding:
             shown=data["shown"],
             shared=tuple(data["shared"]),
             stood=data["stood"],
+            seeds=tuple(data["seeds"]),
         )
 
 

@@ -12,6 +12,7 @@ from isolane.model.explanation import Explained, explained_as_data, line_of
 from isolane.model.hunt import Finding, HuntResult, Sort
 from isolane.model.state import Plain
 from isolane.planning.pairs import pairs_claim
+from isolane.planning.seeds import SEEDS
 from isolane.reports.figures import seconds_text
 
 _LONGEST = 50
@@ -60,7 +61,9 @@ def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
         )
     elif bad:
         end = "ends" if len(bad) == 1 else "end"
-        yield f"{_many(len(bad), 'test')} of {found.tests} {end} otherwise in another order."
+        of_order = all(one.sort in (Sort.VICTIM, Sort.BRITTLE) for one in bad)
+        how = "otherwise in another order" if of_order else "now this way, now that"
+        yield f"{_many(len(bad), 'test')} of {found.tests} {end} {how}."
     yield from cause_lines(found.findings, width)
     yield ""
     yield from _cost_lines(found, width)
@@ -111,6 +114,7 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
         Sort.BRITTLE: f"{number}. only well after{' all of' if len(first.needed) > 1 else ''}:",
         Sort.COLLISION: f"{number}. at the same time as{':' if needed else f' others: {_WITH_WHOM}'}",
         Sort.BROKEN: f"{number}. broken, whatever runs before:",
+        Sort.SEED: f"{number}. by the seed of random numbers, whatever runs before:",
         Sort.FLAKY: f"{number}. flaky, in the same order:",
         Sort.UNCLEAR: f"{number}. ended otherwise once, and not again:",
     }
@@ -125,6 +129,8 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
         yield from wrap(_how(one), width, initial_indent="       ", subsequent_indent="       ", **_WHOLE)
     if len(group) > _MOST_SHOWN:
         yield f"     and {len(group) - _MOST_SHOWN} more"
+    if first.sort is Sort.SEED:
+        yield "   mend: a seed of its own: random.Random(1), or the fixture isolated_random"
     others = list(dict.fromkeys(", ".join(part) for one in group for part in one.others if set(part) - set(needed)))
     if others:
         yield f"   {'another one does' if len(others) == 1 else f'{len(others)} others do'} the same:"
@@ -147,6 +153,8 @@ def _how(one: Finding) -> str:
     if one.sort is Sort.BROKEN:
         return f"{one.alone}"
     text = f"alone {one.alone}" + (f", then {one.after}" if one.after else "")
+    if one.seeds:
+        return f"{text} with seed {', '.join(map(str, one.seeds))} of {SEEDS[0]} to {SEEDS[-1]}"
     if one.sort is Sort.COLLISION and one.rates:
         (bad, runs), (others, of) = one.rates
         if not one.shared:

@@ -42,7 +42,7 @@ def with_causes(proof: Proof, request: HuntRequest, observer: Observer) -> Proof
     notes = [note.rstrip(".") for note in found.notes]
     notes += [f"causes were looked for of {len(asked)} of {len(tests)} tests"] if 0 < len(asked) < len(tests) else []
     notes += _imports(proof, found)
-    causes = tuple(one for one in found.findings if one.sort in (Sort.VICTIM, Sort.BRITTLE, Sort.FLAKY))
+    causes = tuple(one for one in found.findings if one.sort not in (Sort.BROKEN, Sort.UNCLEAR))
     causes = (*causes, *proof.causes)
     proof = replace(proof, causes=causes, seconds=proof.seconds + found.seconds, notes=(*proof.notes, *notes))
     return proof if found.pairs is None else with_pairs(proof, pairs_claim(len(found.dirty), *found.pairs))

@@ -212,7 +212,7 @@ class _Prover:
             why = f"the second serial run ended early, and the first did not: {again.broken}"
             return self._proof(baseline, [], (Verdict.INCONCLUSIVE, why), flaky)
         if flaky:
-            return self._proof(baseline, [], decide([], len(flaky)), flaky)
+            return self._proof(baseline, [], decide([], [one.outcomes for one in flaky]), flaky)
         found: list[Difference] = []
         checker = Checker(self._workshop, self._observer, baseline.outcomes, baseline.added)
         for phase in later_phases(baseline.modules, workers, seeds, thorough=self._request.thorough):
@@ -222,7 +222,7 @@ class _Prover:
                 self._notes.append(_NO_TEST_ALONE)
                 continue
             found += checker.check(phase, execution, self._expected(phase, baseline))
-        return self._proof(baseline, found, decide(found, 0), checks=checker.results)
+        return self._proof(baseline, found, decide(found), checks=checker.results)
 
     def _baseline(self, phase: Phase) -> _Baseline:
         plan = replace(self._plan, label="serial")

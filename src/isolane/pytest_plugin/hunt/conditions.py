@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
+import sys
 import tempfile
 import time
 from collections.abc import Generator, Sequence
@@ -60,6 +62,8 @@ class Conditions:
             probe = self._probe = self.probes[worker.unit]
             self.is_stale = item.nodeid != probe.tests[0]
             self._left = len(probe.tests)
+            if probe.seed is not None:
+                self._draw_from(probe.seed)
             self._before = {name: self._kinds[name].snapshot() for name in probe.restored}
             if probe.traced:
                 self._tracer = Tracer(
@@ -79,6 +83,16 @@ class Conditions:
         elif self._tracer is not None:
             return (yield from self._traced(self._tracer))
         return (yield)
+
+    def _draw_from(self, seed: int) -> None:
+        """Seed the generators that everybody shares; pytest-randomly seeds them before each test, by its option."""
+        random.seed(seed)
+        numpy: Any = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed(seed)
+        option: Any = self._config.option
+        if isinstance(getattr(option, "randomly_seed", None), int):
+            option.randomly_seed = seed
 
     def _hush(self, worker: Any) -> None:
         """Let the worker keep to itself what nobody asks about: how the tests end that run before the last one.

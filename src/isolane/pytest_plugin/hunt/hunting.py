@@ -22,6 +22,7 @@ from isolane.model.plan import FINDINGS_NAME, Handover
 from isolane.planning.collisions import collision, without_company
 from isolane.planning.hunt import Search, Suspect, carriers, cleaner, hunt
 from isolane.planning.pairs import all_pairs, with_all_others
+from isolane.planning.seeds import MOST_BROKEN, by_its_numbers
 from isolane.planning.survey import Survey, survey
 from isolane.pytest_plugin.fork import safety
 from isolane.pytest_plugin.fork.adapters import ControllerState
@@ -82,7 +83,9 @@ class Hunter:
         self._write({"survey": _as_data(found), "tests": len(tests)})
         self._known = list(found.dirty)
         findings = {test: Finding(test, Sort.BROKEN, outcome) for test, outcome in found.broken.items()}
-        for finding in findings.values():
+        for place, finding in enumerate(list(findings.values())):
+            if place < MOST_BROKEN:
+                finding = findings[finding.test] = yield from by_its_numbers(finding)  # noqa: PLW2901
             self._write({"finding": finding.as_data()})
         for suspect in found.suspects:
             findings[suspect.test] = yield from self._look_into(prober, suspect, tests)
@@ -98,7 +101,8 @@ class Hunter:
         if self._orders.count > 1:
             finding = yield from without_company(finding, are_different)
         if finding.needed:
-            finding = yield from carriers(finding)
+            finding = yield from by_its_numbers((yield from carriers(finding)))
+        if finding.needed:
             self._known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *self._known]))
             if self._orders.cleaners and suspect.is_hidden and finding.needed not in self._settled:
                 finding = yield from cleaner(finding, tests)
