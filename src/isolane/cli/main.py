@@ -127,7 +127,7 @@ def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
         varied=options.orders == "varied",
     )
     result = stress(request, progress)
-    _print_result(options, progress, stress_as_data(result), stress_lines(result))
+    _print_result(options, progress, stress_as_data(result), stress_lines(result, shutil.get_terminal_size().columns))
     return ExitCode.OK if result.passed else ExitCode.FAILED
 
 
@@ -202,6 +202,7 @@ def _hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pr
         seeds=options.seeds,
         stall_seconds=options.stall_timeout,
         all_pairs=options.all_pairs,
+        shows=options.check,
     )
     found = (hunt_collisions if options.collisions else hunt_suite)(request, progress)
     _print_result(options, progress, hunt_as_data(found), hunt_lines(found, shutil.get_terminal_size().columns))

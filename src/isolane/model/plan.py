@@ -39,8 +39,8 @@ class RunPlan:
     exactly these node ids, in this order.
     stall_seconds: how long nothing may happen before the run is taken for hung; None takes the
     project's own setting, which the run itself tells. environment: added to the
-    process's own. probe: ``explain``, ``map``, ``hunt`` or ``stress``, and what that is to look at; nothing in most
-    runs.
+    process's own. probe: ``explain``, ``map``, ``hunt`` or ``stress``, and what that is to look at; or ``copied``,
+    the project's directory, and the copy in which this run is; nothing in most runs.
     """
 
     project: Path

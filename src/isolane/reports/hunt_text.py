@@ -136,11 +136,13 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
         yield f"   {'another one does' if len(others) == 1 else f'{len(others)} others do'} the same:"
         yield from _cut(others)
     if first.cleaner:
-        yield f"   well again after: {first.cleaner}"
-    if first.command:
-        said = {True: "ran once, and shows it", False: "ran once, and did not show it", None: "not run"}[first.shown]
-        yield f"   see it ({said}):"
-        yield f"     {first.command}"
+        yield "   well again after:"
+        yield f"     {first.cleaner}"
+    for one in group:
+        if one.command:
+            yield f"   see it (ran once, and {'shows it' if one.shown else 'did not show it'}):"
+            yield f"     {one.command}"
+            break
 
 
 def _cut(names: Sequence[str]) -> Iterator[str]:
@@ -176,7 +178,7 @@ def _mend_lines(one: Finding, width: int) -> Iterator[str]:
         tried = "put back, all is well" if one.sort is Sort.VICTIM else "put back, it is as alone"
     yield f"   left behind ({tried}):"
     for carrier in one.carriers[:_MOST_SHOWN]:
-        yield from _carrier_lines(carrier, one.needed)
+        yield from _carrier_lines(carrier, one.needed, width)
     if len(one.carriers) > _MOST_SHOWN:
         yield f"     and {len(one.carriers) - _MOST_SHOWN} more"
     if one.sort is not Sort.VICTIM:
@@ -196,14 +198,16 @@ def _collision_lines(one: Finding, width: int) -> Iterator[str]:
     yield from (f'     @pytest.mark.isolane_resource("{name}")' for name in one.shared[:_MOST_SHOWN])
 
 
-def _carrier_lines(carrier: Explained, needed: Sequence[str]) -> Iterator[str]:
+def _carrier_lines(carrier: Explained, needed: Sequence[str], width: int) -> Iterator[str]:
     change = carrier.leak.change
-    yield f"     {change.kind} {change.name}: {_value(change.before)} → {_value(change.after)}"
+    text = f"{change.kind} {change.name}: {_value(change.before)} → {_value(change.after)}"
+    yield from wrap(text, width, initial_indent="     ", subsequent_indent="       ", **_WHOLE)
     if carrier.leak.owner not in needed:
         yield f"       by {carrier.leak.owner}"
     line = line_of(carrier.blame.since) if carrier.blame else None
     if line is not None:
-        yield f"       {line.place}  {line.source}"
+        text = f"       {line.place}  {line.source}"
+        yield text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _cost_lines(found: HuntResult, width: int) -> Iterator[str]:
@@ -212,11 +216,8 @@ def _cost_lines(found: HuntResult, width: int) -> Iterator[str]:
         yield from (line for note in found.notes for line in wrap(note, width, **_WHOLE))
         return
     serial = f", {found.seconds / found.serial_seconds:.1f} serial runs" if found.serial_seconds > 0.5 else ""
-    yield from wrap(
-        f"{_many(found.probes, 'probe')} in {found.orders} orders of {_many(found.tests, 'test')} and parts of them; "
-        f"{found.seconds:.1f} s{serial}.",
-        width,
-    )
+    orders = f"{_many(found.orders, 'order')} of {_many(found.tests, 'test')} and parts of them"
+    yield from wrap(f"{_many(found.probes, 'probe')} in {orders}; {found.seconds:.1f} s{serial}.", width)
     yield from _pair_lines(found, width)
     for note in found.notes:
         yield from wrap(note, width, **_WHOLE)

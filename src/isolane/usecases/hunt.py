@@ -18,6 +18,7 @@ from isolane.model.plan import FINDINGS_NAME, RunPlan
 from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import parse_worker_count
 from isolane.usecases.execution import Execution, Observer, execute, require_tests
+from isolane.usecases.hunt_commands import with_commands
 from isolane.usecases.seeds import parse_seeds
 from isolane.usecases.workshop import open_workshop
 
@@ -32,7 +33,7 @@ _PATIENCE = 86_400.0
 class HuntRequest:
     """What was asked. tests: node ids, none for all that end otherwise somewhere. arguments: for pytest.
 
-    all_pairs: run them after each test that leaves something, too.
+    all_pairs: run them after each test that leaves something, too. shows: run the commands that show what is found.
     """
 
     tests: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class HuntRequest:
     seeds: str | None = None
     stall_seconds: float | None = None
     all_pairs: bool = False
+    shows: bool = True
 
 
 def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting, ...] | None = None) -> HuntResult:
@@ -73,6 +75,9 @@ def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting
         execution = execute(workshop, plan, observer)
         found = _result(execution, request, time.monotonic() - started)
         observer.run_finished("hunting", execution.record, f"{found.probes} probes")
+        if request.shows:
+            findings = with_commands(found.findings, execution, workshop, scratch, observer)
+            found = replace(found, findings=findings, seconds=time.monotonic() - started)
     return replace(found, notes=() if scratch else (_IN_PLACE,))
 
 
@@ -98,7 +103,8 @@ def _result(execution: Execution, request: HuntRequest, seconds: float) -> HuntR
     surveyed: dict[str, Any] = next((line["survey"] for line in lines if "survey" in line), {})
     last = lines[-1]
     # What pairs have shown of a test that was known already comes after what was known of it.
-    findings = {line["finding"]["test"]: Finding.from_data(line["finding"]) for line in lines if "finding" in line}
+    told = [Finding.from_data(line["finding"]) for line in lines if "finding" in line]
+    findings = {(one.test, one.needed if one.shared else ()): one for one in told}
     pairs: dict[str, Any] = next((line for line in lines if "pairs" in line), {})
     return HuntResult(
         list(findings.values()),

@@ -53,6 +53,7 @@ from isolane.usecases.execution import (
 from isolane.usecases.hunt import HuntRequest
 from isolane.usecases.report import places_in, places_of, sarif_text, trace_text
 from isolane.usecases.seeds import draw_seeds, parse_seeds
+from isolane.usecases.selection import options_of, typed
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.timings import write_timings
 from isolane.usecases.worker_counts import chosen_workers, parse_workers
@@ -347,26 +348,12 @@ def failures_of(record: RunRecord) -> list[Failure]:
 def module_arguments(baseline: Execution, module: str) -> tuple[str, ...]:
     """Return the run's arguments with one module in the place of all files, directories and node ids.
 
-    Only arguments that named what to run are taken out, each as often as the parser found it; the module is named
-    relative to the directory that pytest is started in. Node ids of that very module stay as they are.
+    The module is named relative to the directory that pytest is started in. Node ids of that very module stay as they
+    are.
     """
     header = baseline.record.header
     if header is None:
         return (module,)
-    options = list(header.argv)
-    for argument in header.positional:
-        # From the end: an option's value of the same text stands before it more often than not.
-        options.reverse()
-        options.remove(argument)
-        options.reverse()
-    path = Path(header.rootdir, module)
-    directory = Path(header.directory)
-    named = [one for one in header.positional if "::" in one and module_of(one) == _relative(path, directory)]
-    return (*options, *(named or [_relative(path, directory)]))
-
-
-def _relative(path: Path, directory: Path) -> str:
-    try:
-        return path.resolve().relative_to(directory.resolve()).as_posix()
-    except ValueError:
-        return str(path)
+    whole = typed(header, [module])
+    named = [one for one in header.positional if "::" in one and module_of(one) == whole[0]]
+    return (*options_of(header), *(named or whole))

@@ -6,7 +6,6 @@ Loaded in those runs only. What is found goes into the run's directory, a JSON o
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from isolane.planning.seeds import MOST_BROKEN, by_its_numbers
 from isolane.planning.survey import Survey, survey
 from isolane.pytest_plugin.fork import safety
 from isolane.pytest_plugin.fork.adapters import ControllerState
+from isolane.pytest_plugin.hunt.copied import import_from_copy
 from isolane.pytest_plugin.hunt.prober import Prober
 from isolane.pytest_plugin.options import number_of
 from isolane.statistics.flake_rate import are_different
@@ -147,14 +147,6 @@ def _as_data(found: Survey) -> dict[str, Any]:
     }
 
 
-def _in_copy(entry: str, original: str, copy: str) -> str:
-    """Return where a place to import from is in the copy: a project that is installed as it stands names its own."""
-    if not Path(entry).is_relative_to(original):
-        return entry
-    place = Path(copy, Path(entry).relative_to(original))
-    return str(place) if place.exists() else entry
-
-
 def start_hunting(config: pytest.Config, handover: Handover) -> None:
     """Register what hunts, before any conftest is imported."""
     namespace = config.known_args_namespace
@@ -162,5 +154,5 @@ def start_hunting(config: pytest.Config, handover: Handover) -> None:
         namespace.no_cov = True  # Of probes there is nothing to measure.
     orders = HuntOrders.decode(handover.probe[1])
     if orders.original and orders.copy:
-        sys.path[:] = [_in_copy(entry, orders.original, orders.copy) for entry in sys.path]
+        import_from_copy(orders.original, orders.copy)
     config.pluginmanager.register(Hunter(config, Path(handover.run_directory), orders), "isolane-hunt")
