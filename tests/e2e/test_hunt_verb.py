@@ -207,3 +207,27 @@ def test_who_draws_numbers_is_no_polluter(project):
         "test_b_depends.py::test_seems_broken": ("seed-dependent", [], [2]),
         "test_b_depends.py::test_is_broken": ("broken", [], []),
     }
+
+
+def test_where_nothing_can_be_forked_it_finds_the_same_and_says_why(project):
+    project.write(
+        {
+            "conftest.py": """
+                import threading
+                threading.Thread(target=threading.Event().wait, daemon=True, name="waits").start()
+            """,
+            "state.py": "value = []\n",
+            "test_a.py": "import state\ndef test_sets(): state.value.append(1)\n",
+            "test_b.py": "import state\ndef test_needs(): assert state.value\n",
+        }
+    )
+    ended = project.isolane("hunt", "--json", "--no-check", "test_needs")
+    assert ended.code == 1, ended.text
+    (finding,) = ended.data["findings"]
+    assert (finding["sort"], finding["needed"], finding["tried"]) == ("brittle", ["test_a.py::test_sets"], True)
+    assert [(one["name"], one["line"]["file"]) for one in finding["carriers"]] == [("state.value", "test_a.py")]
+    assert ended.data["notes"] == [
+        "Each probe in a new interpreter, and not in a fork, which takes longer: "
+        "thread 'waits' alive before the first fork."
+    ]
+    assert len(project.runs()) == 1, "of probes no record stays"

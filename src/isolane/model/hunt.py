@@ -61,6 +61,16 @@ class Probe:
         """Return the test that is asked about."""
         return self.tests[-1]
 
+    def encode(self) -> str:
+        """Return it as text; for one that stands nowhere."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, text: str) -> Probe:
+        """Return what :meth:`encode` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, **{name: tuple(values[name]) for name in ("tests", "restored", "traced")}})
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -96,18 +106,16 @@ class HuntOrders:
     """What is asked of a hunt; goes through the handover as JSON.
 
     count: how many probes run side by side. seeds: of the shuffled orders. wanted: the tests to look into, by node id
-    or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. original, copy:
-    the directory that the project is in, and the copy in which the hunt runs, if it does. silence: seconds without a
-    word after which a probe is taken for hung; None takes the project's setting. all_pairs: whether each of them also
-    runs after each test that leaves something. meetings: pairs to run at the same time; then nothing else is asked.
+    or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. silence: seconds
+    without a word after which a probe is taken for hung; None takes the project's setting. all_pairs: whether each of
+    them also runs after each test that leaves something. meetings: pairs to run at the same time; then nothing else is
+    asked.
     """
 
     count: int
     seeds: tuple[int, ...]
     wanted: tuple[str, ...] = ()
     cleaners: bool = True
-    original: str | None = None
-    copy: str | None = None
     silence: float | None = None
     all_pairs: bool = False
     meetings: tuple[Meeting, ...] | None = None

@@ -36,20 +36,18 @@ def with_commands(
     for place, one in enumerate(found):
         if one.needed and not one.shared and one.needed not in seen and len(seen) < MOST_SHOWN:
             seen.add(one.needed)
-            found[place] = _with_command(one, hunted, workshop, scratch, observer)
+            found[place] = _with_command(one, hunted, workshop, observer)
             if keeper is not None:
                 keeper.refresh()
     return found
 
 
-def _with_command(
-    one: Finding, hunted: Execution, workshop: Workshop, scratch: Scratch | None, observer: Observer
-) -> Finding:
+def _with_command(one: Finding, hunted: Execution, workshop: Workshop, observer: Observer) -> Finding:
     for plan in _ways(one, hunted):
         found = replace(
             one,
             command=suggest(workshop, replace(plan, project=workshop.project), _added(hunted)).text,
-            shown=_shows(one, plan, workshop, scratch, observer),
+            shown=_shows(one, plan, workshop, observer),
         )
         if found.shown:
             return found
@@ -72,15 +70,14 @@ def _ways(one: Finding, hunted: Execution) -> Iterator[RunPlan]:
     yield replace(plan, order=order)
 
 
-def _shows(one: Finding, plan: RunPlan, workshop: Workshop, scratch: Scratch | None, observer: Observer) -> bool:
+def _shows(one: Finding, plan: RunPlan, workshop: Workshop, observer: Observer) -> bool:
     with tempfile.TemporaryDirectory(prefix="isolane-check-", ignore_cleanup_errors=True) as home:
         temporary = Path(home, "tmp")
         temporary.mkdir()
         # What is installed for the user alone is found by the home, too.
         base = site.getuserbase()
         places = {"HOME": home, "TMPDIR": str(temporary), "PYTHONUSERBASE": base}
-        probe = ("copied", str(scratch.original), str(scratch.copy)) if scratch else ()
-        plan = replace(plan, environment={**plan.environment, **places}, probe=probe)
+        plan = replace(plan, environment={**plan.environment, **places})
         observer.run_started("see it", plan)
         again = execute(workshop, plan, observer)
     ended = again.record.outcomes.get(one.test, MISSING)

@@ -125,6 +125,7 @@ def prove(request: ProveRequest, observer: Observer) -> Proof:
         request.arguments,
         stall_seconds=request.stall_seconds,
         all_pairs=request.thorough,
+        only_forks=True,
     )
     return with_causes(proof, hunt, observer)
 

@@ -90,8 +90,6 @@ class Prober(FreshProcesses):
         self._longest = 0.0
         self.probes = 0
         """How many have been run."""
-        self.tests = 0
-        """How many tests have been run in them."""
         super().__init__(session, state, plugin, silence=silence or SILENCE, enter=self._conditions.enter)
 
     def close(self) -> None:
@@ -188,7 +186,6 @@ class Prober(FreshProcesses):
         if unit not in self._open:
             self._open[unit] = _Open()
             self.probes += 1
-        self.tests += 1
         self._begun[worker] = time.monotonic()
         self._open[unit].reports[message.test] = PhaseReports()
 

@@ -17,10 +17,10 @@ def start_probe(config: pytest.Config, handover: Handover) -> None:
         from isolane.pytest_plugin.hunt.hunting import start_hunting
 
         start_hunting(config, handover)
-    elif handover.probe[0] == "copied":
-        from isolane.pytest_plugin.hunt.copied import import_from_copy
+    elif handover.probe[0] == "probe":
+        from isolane.pytest_plugin.hunt.fresh_probe import start_fresh_probe
 
-        import_from_copy(*handover.probe[1:])
+        start_fresh_probe(config, handover)
     elif handover.probe[0] == "stress":
         from isolane.pytest_plugin.stress.stressing import start_stressing
 
