@@ -186,13 +186,15 @@ def test_a_proof_names_what_collides(project, leased_port):
     assert (cause["sort"], cause["shared"]) == ("collision", [f"port:{leased_port}"])
 
 
-def test_who_draws_numbers_is_no_polluter(project):
+def test_who_draws_numbers_is_no_polluter_and_what_the_clock_breaks_is_not_broken(project):
     project.write(
         {
             "conftest.py": "import random\nrandom.seed(3)\n",
             "test_a_draws.py": "import random\ndef test_draws(): random.random()\n",
             "test_b_depends.py": """
                 import random
+                from datetime import date, datetime
+                def test_was_well(): assert isinstance(datetime.now(), datetime) and date.today().year < 2024
                 def test_depends(): assert random.random() < 0.5
                 def test_does_not(): assert random.Random(1).random() < 0.5
                 def test_seems_broken(): assert random.random() > 0.9
@@ -201,8 +203,10 @@ def test_who_draws_numbers_is_no_polluter(project):
         }
     )
     ended = project.isolane("hunt", "--json")
-    found = {one["test"]: (one["sort"], one["needed"], one["seeds"]) for one in ended.data["findings"]}
+    found = {one["test"]: (one["sort"], one["needed"], one["seeds"] or one["clocks"]) for one in ended.data["findings"]}
+    clocks = ["2015-06-15 12:00:07.25", "2020-01-01 00:00:01.75", "2022-11-06 06:30:31.25"]
     assert found == {
+        "test_b_depends.py::test_was_well": ("time-dependent", [], clocks),
         "test_b_depends.py::test_depends": ("seed-dependent", [], [2, 5, 6, 10]),
         "test_b_depends.py::test_seems_broken": ("seed-dependent", [], [2]),
         "test_b_depends.py::test_is_broken": ("broken", [], []),

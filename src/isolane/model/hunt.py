@@ -13,6 +13,8 @@ from isolane.model.outcome import MISSING, Outcome
 
 AT_TEARDOWN = 0
 AT_ITS_END = -1
+NOW = "now"
+"""What a probe's clock says that is its own and goes as the machine's."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Probe:
     were at the process's start before the last test runs. traced: kinds of which the line that changes them is wanted.
     tells_all: whether it is wanted how each test ends; else it is known of the last one only. stand: where its only
     test waits for that of another probe, which runs at the same time. seed: of the random numbers that everybody
-    shares, set before the first of them.
+    shares, set before the first of them. clock: what it says when the first of them begins, as ``YYYY-MM-DD
+    HH:MM:SS.FF`` in UTC, or NOW; None leaves it alone.
     """
 
     tests: tuple[str, ...]
@@ -55,6 +58,7 @@ class Probe:
     tells_all: bool = False
     stand: Stand | None = None
     seed: int | None = None
+    clock: str | None = None
 
     @property
     def asked(self) -> str:
@@ -95,6 +99,8 @@ class Sort(str, Enum):
     """Ends otherwise while another one runs, and in no order in which they follow each other."""
     SEED = "seed-dependent"
     """Ends by the random numbers that it draws: with certain seeds otherwise, whatever ran before."""
+    TIME = "time-dependent"
+    """Ends by what the clock says, whatever ran before."""
     FLAKY = "flaky"
     """Ends otherwise though nothing is otherwise."""
     UNCLEAR = "unclear"
@@ -151,8 +157,8 @@ class Finding:
     back was tried, and helped. cleaner: a test after which the victim is well again. rates: how often it was bad,
     alone and after, where one run says too little: (bad, runs) each. probes, seconds: what it has cost. Of a collision,
     needed is the test beside which it ends otherwise, shared what both touch, stood who of them stood still where, and
-    rates how often it was bad one after the other, and side by side with nobody held up. seeds: those with which one
-    that depends on the seed ends otherwise.
+    rates how often it was bad one after the other, and side by side with nobody held up. seeds, clocks: those with
+    which one that depends on the seed, or on the time, ends otherwise.
     """
 
     test: str
@@ -172,6 +178,7 @@ class Finding:
     shared: tuple[str, ...] = ()
     stood: str = ""
     seeds: tuple[int, ...] = ()
+    clocks: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return it in types that JSON has."""
@@ -193,6 +200,7 @@ class Finding:
             "shared": list(self.shared),
             "stood": self.stood,
             "seeds": list(self.seeds),
+            "clocks": list(self.clocks),
         }
 
     @classmethod
@@ -217,6 +225,7 @@ class Finding:
             shared=tuple(data["shared"]),
             stood=data["stood"],
             seeds=tuple(data["seeds"]),
+            clocks=tuple(data["clocks"]),
         )
 
 

@@ -14,8 +14,8 @@ from isolane.model.clock import Clock, SystemClock
 from isolane.model.hunt import Finding, HuntOrders, Sort
 from isolane.planning.collisions import collision, without_company
 from isolane.planning.hunt import Search, Suspect, carriers, cleaner, hunt
+from isolane.planning.inputs import MOST_BROKEN, by_its_inputs
 from isolane.planning.pairs import all_pairs, with_all_others
-from isolane.planning.seeds import MOST_BROKEN, by_its_numbers
 from isolane.planning.survey import Survey, survey
 
 
@@ -63,7 +63,7 @@ class WholeHunt:
         self._known = list(found.dirty)
         for place, (test, outcome) in enumerate(found.broken.items()):
             finding = Finding(test, Sort.BROKEN, outcome)
-            self._found((yield from by_its_numbers(finding)) if place < MOST_BROKEN else finding)
+            self._found((yield from by_its_inputs(finding)) if place < MOST_BROKEN else finding)
         for suspect in found.suspects:
             self._found((yield from self._look_into(suspect)))
         if self._orders.all_pairs:
@@ -88,7 +88,8 @@ class WholeHunt:
         if self._orders.count > 1:
             finding = yield from without_company(finding, self._are_different)
         if finding.needed:
-            finding = yield from by_its_numbers((yield from carriers(finding)))
+            finding = yield from carriers(finding)
+        finding = yield from by_its_inputs(finding)
         if finding.needed:
             self._known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *self._known]))
             if self._orders.cleaners and suspect.is_hidden and finding.needed not in self._settled:

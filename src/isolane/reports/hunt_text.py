@@ -11,8 +11,8 @@ from typing import Any
 from isolane.model.explanation import Explained, explained_as_data, line_of
 from isolane.model.hunt import Finding, HuntResult, Sort
 from isolane.model.state import Plain
+from isolane.planning.inputs import CLOCKS, SEEDS
 from isolane.planning.pairs import pairs_claim
-from isolane.planning.seeds import SEEDS
 from isolane.reports.figures import seconds_text
 
 _LONGEST = 50
@@ -115,6 +115,7 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
         Sort.COLLISION: f"{number}. at the same time as{':' if needed else f' others: {_WITH_WHOM}'}",
         Sort.BROKEN: f"{number}. broken, whatever runs before:",
         Sort.SEED: f"{number}. by the seed of random numbers, whatever runs before:",
+        Sort.TIME: f"{number}. by the clock, whatever runs before:",
         Sort.FLAKY: f"{number}. flaky, in the same order:",
         Sort.UNCLEAR: f"{number}. ended otherwise once, and not again:",
     }
@@ -129,6 +130,8 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
         yield from wrap(_how(one), width, initial_indent="       ", subsequent_indent="       ", **_WHOLE)
     if len(group) > _MOST_SHOWN:
         yield f"     and {len(group) - _MOST_SHOWN} more"
+    if first.sort is Sort.TIME:
+        yield "   mend: a clock that the test sets, or a time that it hands over"
     if first.sort is Sort.SEED:
         yield "   mend: a seed of its own: random.Random(1), or the fixture isolated_random"
     others = list(dict.fromkeys(", ".join(part) for one in group for part in one.others if set(part) - set(needed)))
@@ -157,6 +160,9 @@ def _how(one: Finding) -> str:
     text = f"alone {one.alone}" + (f", then {one.after}" if one.after else "")
     if one.seeds:
         return f"{text} with seed {', '.join(map(str, one.seeds))} of {SEEDS[0]} to {SEEDS[-1]}"
+    if one.clocks:
+        when = ", ".join(clock[:-3] for clock in one.clocks)
+        return f"{text} when it is {when} (UTC), of {len(CLOCKS)} times that were tried"
     if one.sort is Sort.COLLISION and one.rates:
         (bad, runs), (others, of) = one.rates
         if not one.shared:
@@ -207,7 +213,9 @@ def _carrier_lines(carrier: Explained, needed: Sequence[str], width: int) -> Ite
     line = line_of(carrier.blame.since) if carrier.blame else None
     if line is not None:
         text = f"       {line.place}  {line.source}"
-        yield text if len(text) <= width else f"{text[: width - 1]}…"
+        yield from (
+            [text] if len(text) <= width else [f"       {line.place}", _at_most(f"         {line.source}", width)]
+        )
 
 
 def _cost_lines(found: HuntResult, width: int) -> Iterator[str]:
@@ -250,11 +258,15 @@ def finding_as_data(one: Finding) -> dict[str, Any]:
     return {**one.as_data(), "carriers": [explained_as_data(carrier) for carrier in one.carriers]}
 
 
+def _at_most(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
 def _value(value: Plain) -> str:
     if value is None:
         return "not there"
     text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return _at_most(text, _LONGEST)
 
 
 def _many(number: int, word: str) -> str:

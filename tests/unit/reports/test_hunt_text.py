@@ -33,6 +33,7 @@ FINDINGS = (
     Finding("h.py::test", Sort.COLLISION, PASSED, FAILED, rates=((0, 40), (3, 10))),
     Finding("i.py::test", Sort.SEED, PASSED, FAILED, seeds=(1, 3)),
     Finding("j.py::test", Sort.BROKEN, FAILED),
+    Finding("m.py::test", Sort.TIME, FAILED, PASSED, clocks=("2015-06-15 12:00:07.25", "2020-01-01 00:00:01.75")),
     Finding("k.py::test", Sort.FLAKY, PASSED, FAILED, rates=((3, 10), (4, 10))),
     Finding("l.py::test", Sort.UNCLEAR, PASSED, FAILED),
 )
@@ -58,6 +59,7 @@ def test_each_sort_has_its_own_word() -> None:
         "at the same time as:",
         "at the same time as others: isolane hunt --collisions looks for them",
         "by the seed of random numbers, whatever runs before:",
+        "by the clock, whatever runs before:",
         "flaky, in the same order:",
         "ended otherwise once, and not again:",
     ]

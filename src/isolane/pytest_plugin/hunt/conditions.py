@@ -20,6 +20,7 @@ from isolane.model.hunt import Probe
 from isolane.model.state import Leak
 from isolane.process_state.base import RestoreError
 from isolane.process_state.kinds import KINDS
+from isolane.pytest_plugin.hunt.clocks import set_clock
 from isolane.pytest_plugin.hunt.meeting import Attending, Meeting
 from isolane.pytest_plugin.state.frames import Frames
 from isolane.pytest_plugin.state.start import kinds_of, unseen_kinds
@@ -64,6 +65,8 @@ class Conditions:
             self._left = len(probe.tests)
             if probe.seed is not None:
                 self._draw_from(probe.seed)
+            if probe.clock is not None:
+                set_clock(probe.clock)
             self._before = {name: self._kinds[name].snapshot() for name in probe.restored}
             if probe.traced:
                 self._tracer = Tracer(
