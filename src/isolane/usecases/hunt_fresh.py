@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -66,10 +67,13 @@ class FreshHunt:
     def _answer(self, probe: Probe) -> Answer:
         self._probes += 1
         title = f"probe {self._probes}"
-        plan = replace(self._plan, probe=("probe", probe.encode()), order=self._order)
         self._order.write_text("\n".join(probe.tests) + "\n", encoding="utf-8", errors="surrogateescape")
-        self._observer.run_started(title, plan)
-        execution = execute(self._workshop, plan, self._observer)
+        # What a probe leaves that has been killed goes with this.
+        with tempfile.TemporaryDirectory(prefix="isolane-hunt-", ignore_cleanup_errors=True) as temporary:
+            places = {**self._plan.environment, "TMPDIR": temporary}
+            plan = replace(self._plan, probe=("probe", probe.encode()), order=self._order, environment=places)
+            self._observer.run_started(title, plan)
+            execution = execute(self._workshop, plan, self._observer)
         self._observer.run_finished(title, execution.record, "")
         if self._keeper is not None:
             self._keeper.refresh()
