@@ -1,4 +1,4 @@
-"""``isolane hunt`` on suites with one fault each, through the real command."""
+"""What ``isolane hunt`` and a thorough proof find in suites with one fault each, through the real commands."""
 
 from __future__ import annotations
 
@@ -21,30 +21,18 @@ HIDDEN = {
 }
 
 
-def test_pairs_show_what_only_the_next_test_sees(project):
-    ended = project.write(HIDDEN).isolane("hunt", "--json", "--all-pairs", "--seeds", "2")
-    assert ended.code == 1, ended.text
-    found = ended.data
-    # Who puts it back has changed something, too.
-    assert found["dirty"] == ["test_a_leaves.py::test_leaves", "test_b_between.py::test_between"]
-    assert found["pairs"] == [6, 6]
-    (finding,) = found["findings"]
-    assert finding["test"] == "test_c_victim.py::test_victim"
-    assert (finding["sort"], finding["needed"]) == ("victim", ["test_a_leaves.py::test_leaves"])
-    assert finding["cleaner"] == "test_b_between.py::test_between"
-    assert [one["name"] for one in finding["carriers"]] == ["state.value"]
-
-    without = project.isolane("hunt", "--seeds", "2")
-    assert without.code == 0, "an order shows it too"
-
-
 def test_a_thorough_proof_runs_each_test_alone_and_knows_what_pairs_show(project):
     ended = project.write(HIDDEN).isolane("prove", "--json", "--thorough", "--workers", "1", "--seeds", "2")
     assert ended.code == 1, ended.text
     proof = ended.data
     assert proof["reason"] == "1 test ends otherwise after certain others, which the runs did not show"
     assert [(one["name"], one["engine"]) for one in proof["phases"]][2] == ("each test alone", "fork")
-    assert [one["test"] for one in proof["causes"]] == ["test_c_victim.py::test_victim"]
+    (cause,) = proof["causes"]
+    assert (cause["test"], cause["sort"]) == ("test_c_victim.py::test_victim", "victim")
+    assert (cause["needed"], cause["cleaner"]) == (["test_a_leaves.py::test_leaves"], "test_b_between.py::test_between")
+    assert [one["name"] for one in cause["carriers"]] == ["state.value"]
+    assert cause["shown"]
+    # Who puts it back has changed something, too.
     assert proof["notes"] == ["pairs: complete over 2 dirty tests"]
 
 
@@ -75,7 +63,7 @@ COLLIDING = {
         def test_serves(server): pass
         """,
     "test_other.py": """
-        import tempfile
+        import os
         from pathlib import Path
         from test_log import listening
 
@@ -86,7 +74,7 @@ COLLIDING = {
             with listening(): pass
 
         def test_appends(tmp_path):
-            for folder in (tempfile.gettempdir(), tmp_path):
+            for folder in (os.environ["TMPDIR"], tmp_path):
                 with Path(folder, "appended.txt").open("a") as one:
                     one.write("x")
 
@@ -118,21 +106,17 @@ def test_tests_that_collide_are_named_with_what_both_touch(project, leased_port)
         "error in setup (OSError)",
     }
 
-    alone = project.isolane("hunt", "--collisions", "test_appends", **environment)
-    assert alone.code == 0, alone.text
-    assert "Nothing found: 1 pair of tests that touch one thing" in alone.out
-
 
 SERVING = {
     "conftest.py": """
-        import os, pytest, tempfile, time
+        import os, pytest, time
         from pathlib import Path
 
         @pytest.fixture
         def meet():
             # Where there are two workers each waits for the other one; in a probe one stands still anyway.
             waits = os.environ.get("PYTEST_XDIST_WORKER_COUNT") == "2" and "isolane-scratch" not in os.getcwd()
-            folder = Path(tempfile.gettempdir())
+            folder = Path(os.environ["TMPDIR"])
             run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
 
             def meet(mine, others):
