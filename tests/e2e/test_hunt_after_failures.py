@@ -23,7 +23,8 @@ POLLUTER = [
     "     test_a_sets.py::test_sets",
     "   left behind (put back, all is well):",
     "     module_globals settings.values['zone']: not there → 'Asia/Kolkata'",
-    '       test_a_sets.py:5  def test_sets(): settings.values["zone"] = "Asia/Kolkata"',
+    "       test_a_sets.py:5",
+    '         def test_sets(): settings.values["zone"] = "Asia/Kolkata"',
 ]
 
 

@@ -13,6 +13,7 @@ from isolane.model.hunt import Answer, Finding, Probe
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.state import Level
 from isolane.planning.hunt import Batch, Search, cleaner, hunt
+from isolane.planning.pairs import Pairs, all_pairs
 from isolane.planning.survey import Survey, survey
 from isolane.statistics.flake_rate import are_different
 
@@ -95,6 +96,9 @@ class SimulatedSuite:
 
     def survey(self, wanted: Sequence[str] = (), seeds: Sequence[int] = (1, 2)) -> Survey:
         return self.drive(survey(self.tests, seeds, wanted))
+
+    def pairs(self, wanted: Sequence[str] = (), dirty: Collection[str] = ()) -> Pairs:
+        return self.drive(all_pairs(self.tests, wanted or self.tests, dirty))
 
     def hunt_all(self, wanted: Sequence[str] = (), seeds: Sequence[int] = (1, 2)) -> dict[str, Finding]:
         surveyed = self.survey(wanted, seeds)

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated_suite import FAILED, Odd, SimulatedSuite, named_tests
 
-from isolane.model.hunt import Sort
+from isolane.model.hunt import Finding, Sort
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.planning.hunt import Suspect, hunt
 from isolane.planning.minimize import minimize, minimize_tests
+from isolane.planning.pairs import with_all_others
 from isolane.statistics.flake_rate import are_different
 
 counts = st.integers(20, 200)
@@ -203,6 +204,41 @@ def test_why_the_suite_passes_is_told():
     suite = SimulatedSuite(tests, {tests[50]: Odd([[tests[10]]])}, [tests[30]], seen=[tests[10]])
     (finding,) = suite.hunt_all().values()
     assert (finding.needed, finding.cleaner) == ((tests[10],), tests[30])
+
+
+@given(counts, seeds, st.integers(0, 4), st.booleans())
+def test_pairs_show_what_somebody_hides_in_every_order(count, seed, polluters, is_told):
+    """Everybody else cleans up: only who runs right after a polluter sees it."""
+    tests = named_tests(count)
+    victim, *others = random.Random(seed).sample(tests, polluters + 1)
+    suite = SimulatedSuite(
+        tests, {victim: Odd([[one] for one in others])}, cleaners=set(tests) - set(others), seen=others, seed=seed
+    )
+    found = suite.pairs([victim] if is_told else ())
+    in_order = [one for one in tests if one in others]
+    assert found.dirty == in_order
+    assert [(one.test, one.after) for one in found.turned] == ([(victim, in_order)] if others else [])
+    assert found.told == found.of == len(others) * (1 if is_told else count - 1)
+    assert suite.probes == count + found.of
+
+
+@given(counts, seeds)
+def test_a_pair_whose_first_test_ends_its_process_is_not_counted(count, seed):
+    tests = named_tests(count)
+    crashing, dirty = random.Random(seed).sample(tests, 2)
+    suite = SimulatedSuite(tests, {crashing: Odd(alone=CRASHED)}, seed=seed)
+    found = suite.pairs(dirty=[crashing, dirty])
+    assert (found.turned, found.told, found.of) == ([], count - 1, 2 * (count - 1))
+
+
+@given(counts, seeds, st.integers(2, 5))
+def test_all_that_do_the_same_are_told_of_and_chance_is_not(count, seed, polluters):
+    tests = named_tests(count)
+    victim, bystander, *others = random.Random(seed).sample(tests, polluters + 2)
+    suite = SimulatedSuite(tests, {victim: Odd([[one] for one in others])}, seed=seed)
+    finding = Finding(victim, Sort.VICTIM, PASSED, FAILED, (others[0],), ((others[1],),))
+    whole = suite.drive(with_all_others(finding, [*others, bystander]))
+    assert whole.others == tuple((one,) for one in others[1:])
 
 
 def test_a_known_polluter_is_tried_first():

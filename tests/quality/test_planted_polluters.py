@@ -100,6 +100,11 @@ def test_every_planted_polluter_is_found_and_nobody_else_is_named(tmp_path, envi
     named = {one["test"]: (one["sort"], one["after"], set(one["needed"])) for one in found["findings"]}
     assert named == {test: planted[:3] for test, planted in PLANTED.items()}
     assert [one["test"] for one in found["findings"] if one["others"]] == []
+    # The first of those with one polluter has the command that shows it.
+    shown = [one["needed"] for one in found["findings"] if one["shown"]]
+    assert sorted(shown) == sorted(
+        {tuple(one["needed"]): one["needed"] for one in found["findings"] if one["needed"]}.values()
+    )
     for one in found["findings"]:
         if one["needed"]:
             assert one["tried"], one
@@ -126,4 +131,5 @@ def test_a_probe_that_deletes_and_hangs_harms_nobody(tmp_path, environment):
         ),
         "test_b_reads.py::test_waits": ("victim", "hung", ["test_a_deletes.py::test_sticks"]),
     }
+    assert [one["shown"] for one in found["findings"]] == [True, True]
     assert tree(tmp_path) == before

@@ -41,6 +41,9 @@ def new_parser() -> argparse.ArgumentParser:
     prove.add_argument(
         "--dist", choices=MODES, metavar="MODE", help="how tests are grouped for workers (default: loadscope)"
     )
+    prove.add_argument(
+        "--thorough", action="store_true", help="each test alone in a fresh process as well, and all pairs of a hunt"
+    )
     prove.add_argument("--no-hunt", dest="hunt", action="store_false", help="do not look for the causes of differences")
     _engine(prove)
     _reports(prove)
@@ -90,6 +93,16 @@ def new_parser() -> argparse.ArgumentParser:
     hunt.add_argument("tests", nargs="*", metavar="TEST", help="node ids, or their ends (default: all that do)")
     hunt.add_argument("-n", "--workers", metavar="N", default="auto", help="probes side by side (default: auto)")
     hunt.add_argument("--seeds", metavar="LIST", help="seeds of the shuffled orders that are tried (default: 1,2)")
+    hunt.add_argument(
+        "--no-check", dest="check", action="store_false", help="do not run, and print, the commands that show it"
+    )
+    more = hunt.add_mutually_exclusive_group()
+    more.add_argument(
+        "--collisions", action="store_true", help="instead: who ends otherwise while another test runs, and over what?"
+    )
+    more.add_argument(
+        "--all-pairs", action="store_true", help="run them after each test that leaves something, too: all pairs"
+    )
     _project_option(hunt)
     _json(hunt)
 

@@ -77,6 +77,7 @@ def _prove(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: P
         stall_seconds=options.stall_timeout,
         engine=options.engine,
         hunts=options.hunt,
+        thorough=options.thorough,
     )
     proof = prove(request, progress)
     written = write_reports(proof, request)
@@ -126,7 +127,7 @@ def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
         varied=options.orders == "varied",
     )
     result = stress(request, progress)
-    _print_result(options, progress, stress_as_data(result), stress_lines(result))
+    _print_result(options, progress, stress_as_data(result), stress_lines(result, shutil.get_terminal_size().columns))
     return ExitCode.OK if result.passed else ExitCode.FAILED
 
 
@@ -189,6 +190,7 @@ def _replay(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
 
 def _hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.reports.hunt_text import hunt_as_data, hunt_lines
+    from isolane.usecases.collisions import hunt_collisions
     from isolane.usecases.hunt import HuntRequest, hunt_suite
 
     request = HuntRequest(
@@ -199,8 +201,10 @@ def _hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pr
         workers=options.workers,
         seeds=options.seeds,
         stall_seconds=options.stall_timeout,
+        all_pairs=options.all_pairs,
+        shows=options.check,
     )
-    found = hunt_suite(request, progress)
+    found = (hunt_collisions if options.collisions else hunt_suite)(request, progress)
     _print_result(options, progress, hunt_as_data(found), hunt_lines(found, shutil.get_terminal_size().columns))
     return ExitCode.FAILED if found.findings else ExitCode.OK
 

@@ -122,6 +122,7 @@ def _environment(plan: RunPlan, directory: Path, overlay: Path) -> dict[str, str
         parent=os.getpid(),
         restore=restore,
         probe=plan.probe,
+        copied=plan.copied,
     ).encode()
     return environment
 

@@ -11,6 +11,33 @@ from typing import Any
 from isolane.model.explanation import Explained
 from isolane.model.outcome import MISSING, Outcome
 
+AT_TEARDOWN = 0
+AT_ITS_END = -1
+NOW = "now"
+"""What a probe's clock says that is its own and goes as the machine's."""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where a test stands still until another one has run: after it has touched any of these so many times.
+
+    resources: as :attr:`~isolane.model.touch.Touch.resource` names them. touch: AT_TEARDOWN before anything is torn
+    down, AT_ITS_END after all of it: then the two follow each other. seconds: for how long at most.
+    """
+
+    resources: tuple[str, ...]
+    touch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two tests that touch the same things, and are to run at the same time."""
+
+    first: str
+    second: str
+    resources: tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -18,7 +45,10 @@ class Probe:
 
     looks: whether what each test leaves behind is looked at. restored: kinds of state that are put back to what they
     were at the process's start before the last test runs. traced: kinds of which the line that changes them is wanted.
-    tells_all: whether it is wanted how each test ends; else it is known of the last one only.
+    tells_all: whether it is wanted how each test ends; else it is known of the last one only. stand: where its only
+    test waits for that of another probe, which runs at the same time. seed: of the random numbers that everybody
+    shares, set before the first of them. clock: what it says when the first of them begins, as ``YYYY-MM-DD
+    HH:MM:SS.FF`` in UTC, or NOW; None leaves it alone.
     """
 
     tests: tuple[str, ...]
@@ -26,11 +56,24 @@ class Probe:
     restored: tuple[str, ...] = ()
     traced: tuple[str, ...] = ()
     tells_all: bool = False
+    stand: Stand | None = None
+    seed: int | None = None
+    clock: str | None = None
 
     @property
     def asked(self) -> str:
         """Return the test that is asked about."""
         return self.tests[-1]
+
+    def encode(self) -> str:
+        """Return it as text; for one that stands nowhere."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, text: str) -> Probe:
+        """Return what :meth:`encode` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, **{name: tuple(values[name]) for name in ("tests", "restored", "traced")}})
 
 
 @dataclass(frozen=True)
@@ -52,6 +95,12 @@ class Sort(str, Enum):
     """Is well only after certain tests."""
     BROKEN = "broken"
     """Ends badly, whatever runs before it."""
+    COLLISION = "collision"
+    """Ends otherwise while another one runs, and in no order in which they follow each other."""
+    SEED = "seed-dependent"
+    """Ends by the random numbers that it draws: with certain seeds otherwise, whatever ran before."""
+    TIME = "time-dependent"
+    """Ends by what the clock says, whatever ran before."""
     FLAKY = "flaky"
     """Ends otherwise though nothing is otherwise."""
     UNCLEAR = "unclear"
@@ -63,18 +112,19 @@ class HuntOrders:
     """What is asked of a hunt; goes through the handover as JSON.
 
     count: how many probes run side by side. seeds: of the shuffled orders. wanted: the tests to look into, by node id
-    or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. original, copy:
-    the directory that the project is in, and the copy in which the hunt runs, if it does. silence: seconds without a
-    word after which a probe is taken for hung; None takes the project's setting.
+    or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. silence: seconds
+    without a word after which a probe is taken for hung; None takes the project's setting. all_pairs: whether each of
+    them also runs after each test that leaves something. meetings: pairs to run at the same time; then nothing else is
+    asked.
     """
 
     count: int
     seeds: tuple[int, ...]
     wanted: tuple[str, ...] = ()
     cleaners: bool = True
-    original: str | None = None
-    copy: str | None = None
     silence: float | None = None
+    all_pairs: bool = False
+    meetings: tuple[Meeting, ...] | None = None
 
     def encode(self) -> str:
         """Return it as text."""
@@ -84,7 +134,17 @@ class HuntOrders:
     def decode(cls, text: str) -> HuntOrders:
         """Return what :meth:`encode` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "seeds": tuple(values["seeds"]), "wanted": tuple(values["wanted"])})
+        met = values["meetings"]
+        return cls(
+            **{
+                **values,
+                "seeds": tuple(values["seeds"]),
+                "wanted": tuple(values["wanted"]),
+                "meetings": None
+                if met is None
+                else tuple(Meeting(one["first"], one["second"], tuple(one["resources"])) for one in met),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -95,7 +155,10 @@ class Finding:
     polluters, which are all needed together; for a brittle test those that make it well. others: sets that do the
     same. carriers: the changes of state that it takes, as far as they were seen; ``tried`` tells whether putting these
     back was tried, and helped. cleaner: a test after which the victim is well again. rates: how often it was bad,
-    alone and after, where one run says too little: (bad, runs) each. probes, seconds: what it has cost.
+    alone and after, where one run says too little: (bad, runs) each. probes, seconds: what it has cost. Of a collision,
+    needed is the test beside which it ends otherwise, shared what both touch, stood who of them stood still where, and
+    rates how often it was bad one after the other, and side by side with nobody held up. seeds, clocks: those with
+    which one that depends on the seed, or on the time, ends otherwise.
     """
 
     test: str
@@ -112,6 +175,10 @@ class Finding:
     seconds: float = 0.0
     command: str = ""
     shown: bool | None = None
+    shared: tuple[str, ...] = ()
+    stood: str = ""
+    seeds: tuple[int, ...] = ()
+    clocks: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return it in types that JSON has."""
@@ -130,6 +197,10 @@ class Finding:
             "seconds": round(self.seconds, 3),
             "command": self.command,
             "shown": self.shown,
+            "shared": list(self.shared),
+            "stood": self.stood,
+            "seeds": list(self.seeds),
+            "clocks": list(self.clocks),
         }
 
     @classmethod
@@ -151,6 +222,10 @@ class Finding:
             seconds=data["seconds"],
             command=data["command"],
             shown=data["shown"],
+            shared=tuple(data["shared"]),
+            stood=data["stood"],
+            seeds=tuple(data["seeds"]),
+            clocks=tuple(data["clocks"]),
         )
 
 
@@ -159,7 +234,8 @@ class HuntResult:
     """What a hunt has come to.
 
     orders: how many orders of the whole suite were run. dirty: tests that left what others may see. pairs: how many
-    pairs were run, and of how many.
+    of them and another test told something, and of how many; None where pairs were not asked for. pair_seconds: what
+    these took. meetings: how many pairs were run at the same time, and of how many; None where they were not asked for.
     """
 
     findings: Sequence[Finding]
@@ -169,5 +245,7 @@ class HuntResult:
     probes: int = 0
     seconds: float = 0.0
     serial_seconds: float = 0.0
-    pairs: tuple[int, int] = (0, 0)
+    pairs: tuple[int, int] | None = None
+    pair_seconds: float = 0.0
+    meetings: tuple[int, int] | None = None
     notes: Sequence[str] = field(default_factory=tuple)

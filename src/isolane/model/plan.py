@@ -39,8 +39,8 @@ class RunPlan:
     exactly these node ids, in this order.
     stall_seconds: how long nothing may happen before the run is taken for hung; None takes the
     project's own setting, which the run itself tells. environment: added to the
-    process's own. probe: ``explain``, ``map``, ``hunt`` or ``stress``, and what that is to look at; nothing in most
-    runs.
+    process's own. probe: ``explain``, ``map``, ``hunt``, ``probe`` or ``stress``, and what that is to look at; nothing
+    in most runs. copied: the directory that the project is in, and the copy of it in which this run is, if it is.
     """
 
     project: Path
@@ -55,6 +55,7 @@ class RunPlan:
     stall_seconds: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     probe: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Handover:
     restore: Mapping[str, str | None] = field(default_factory=dict)
     probe: tuple[str, ...] = ()
     """The plan's."""
+    copied: tuple[str, ...] = ()
+    """The plan's."""
 
     @property
     def judges(self) -> bool:
@@ -92,4 +95,4 @@ class Handover:
     def decode(cls, text: str) -> Handover:
         """Return what :meth:`encode` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "probe": tuple(values.get("probe", ()))})
+        return cls(**{**values, **{name: tuple(values.get(name, ())) for name in ("probe", "copied")}})

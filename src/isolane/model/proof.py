@@ -26,6 +26,7 @@ class PhaseKind(str, Enum):
 
     SERIAL = "serial"
     MODULE = "module alone"
+    TEST = "test alone"
     PARALLEL = "parallel"
     SHUFFLED = "shuffled"
 
@@ -34,6 +35,7 @@ class Nature(str, Enum):
     """What a difference turned out to be when its command was run."""
 
     ALONE = "depends on other modules"
+    COMPANY = "depends on other tests"
     ORDER = "depends on the order"
     PARALLEL = "only in parallel"
     INTERMITTENT = "not shown again"
@@ -55,6 +57,8 @@ class Phase:
         again = " again" if self.repeat > 1 else ""
         if self.kind is PhaseKind.MODULE:
             return f"alone: {self.module}"
+        if self.kind is PhaseKind.TEST:
+            return "each test alone"
         if self.kind is PhaseKind.PARALLEL:
             return f"parallel, {self.workers} worker{'s' if self.workers != 1 else ''}{again}"
         if self.kind is PhaseKind.SHUFFLED:

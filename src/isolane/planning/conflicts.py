@@ -40,6 +40,11 @@ def conflicts_among(tests: Sequence[TestTouches]) -> list[Conflict]:
     return found
 
 
+def may_meet(one: TestTouches, other: TestTouches) -> bool:
+    """Return whether their markers let two tests run at the same time."""
+    return may_run_beside(_needs(one), [_needs(other)])
+
+
 def _resources(touches: Iterable[Touch]) -> dict[str, bool]:
     found: dict[str, bool] = {}
     for one in touches:

@@ -46,10 +46,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Batch:
-    """Probes that may run side by side. enough: an answer that makes those behind it needless; None: all count."""
+    """Probes that may run side by side. enough: an answer that makes those behind it needless; None: all count.
+
+    at_once: all of them run at the same time, and nothing beside them, as workers of one run would: named as such, with
+    one home and one directory for temporary files. Of two the first one begins.
+    """
 
     probes: Sequence[Probe]
     enough: Callable[[Answer], bool] | None = None
+    at_once: bool = False
 
 
 Search = Generator[Batch, Sequence[Answer | None], Result]
@@ -314,7 +319,8 @@ def carriers(finding: Finding) -> Search[Finding]:
     left = tuple(
         one
         for one in (looked.found if looked else ())
-        if one.leak.change.level is not Level.HARMLESS and not one.at_import
+        # What the test itself leaves comes after it.
+        if one.leak.change.level is not Level.HARMLESS and not one.at_import and one.leak.owner != finding.test
     )
     kinds = list(dict.fromkeys(one.leak.change.kind for one in left))
     if not kinds:

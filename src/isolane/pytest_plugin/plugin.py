@@ -42,6 +42,10 @@ def pytest_load_initial_conftests(
         from isolane.pytest_plugin.fork.watch import start_watch
 
         start_watch(early_config)
+    if handover is not None and handover.copied:
+        from isolane.pytest_plugin.hunt.copied import import_from_copy
+
+        import_from_copy(*handover.copied)
     if handover is not None and handover.probe:
         from isolane.pytest_plugin.state.probes import start_probe
 

@@ -11,6 +11,9 @@ from typing import Any
 from isolane.model.explanation import Explained, explained_as_data, line_of
 from isolane.model.hunt import Finding, HuntResult, Sort
 from isolane.model.state import Plain
+from isolane.planning.inputs import CLOCKS, SEEDS
+from isolane.planning.pairs import pairs_claim
+from isolane.reports.figures import seconds_text
 
 _LONGEST = 50
 _MOST_SHOWN = 5
@@ -37,6 +40,7 @@ _MEND = {
     "files": "write below tmp_path",
 }
 """What ends with the test, by the kind of state."""
+_WITH_WHOM = "isolane hunt --collisions looks for them"
 _ELSE = "put it back in the teardown of a fixture"
 
 
@@ -48,17 +52,40 @@ def mend(kind: str) -> str:
 def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
     """Yield the whole result, in lines of at most ``width`` where names allow."""
     bad = [one for one in found.findings if one.sort is not Sort.BROKEN]
-    if not found.findings:
+    if found.meetings is not None:
+        yield from _meeting_lines(found, *found.meetings, width)
+    elif not found.findings:
         yield from wrap(
             f"Nothing found: every one of {_many(found.tests, 'test')} ended the same way in {found.orders} orders.",
             width,
         )
     elif bad:
         end = "ends" if len(bad) == 1 else "end"
-        yield f"{_many(len(bad), 'test')} of {found.tests} {end} otherwise in another order."
+        of_order = all(one.sort in (Sort.VICTIM, Sort.BRITTLE) for one in bad)
+        how = "otherwise in another order" if of_order else "now this way, now that"
+        yield f"{_many(len(bad), 'test')} of {found.tests} {end} {how}."
     yield from cause_lines(found.findings, width)
     yield ""
     yield from _cost_lines(found, width)
+
+
+def _meeting_lines(found: HuntResult, tried: int, of: int, width: int) -> Iterator[str]:
+    bad = len(found.findings)
+    if bad:
+        end = "ends" if bad == 1 else "end"
+        yield f"{_many(bad, 'test')} of {found.tests} {end} otherwise while another one runs."
+    elif tried:
+        those = f"{_many(tried, 'pair')} of tests that touch one thing"
+        yield from wrap(f"Nothing found: {those} end at the same time as they do alone.", width, **_WHOLE)
+    else:
+        yield from wrap(
+            "Nothing to try: no two tests were seen to touch one file, port or database, but those that markers keep "
+            "apart.",
+            width,
+            **_WHOLE,
+        )
+    if tried < of:
+        yield from wrap(f"{tried} of {of} pairs were run: name tests to have theirs run.", width, **_WHOLE)
 
 
 def cause_lines(findings: Sequence[Finding], width: int = 80) -> Iterator[str]:
@@ -73,7 +100,7 @@ def _groups(findings: Sequence[Finding]) -> list[list[Finding]]:
     groups: dict[object, list[Finding]] = {}
     for one in findings:
         places = frozenset(carrier.leak.change.place for carrier in one.carriers)
-        cause = places if one.tried and len(one.needed) == 1 else one.needed
+        cause = one.shared or (places if one.tried and len(one.needed) == 1 else one.needed)
         groups.setdefault((one.sort, cause), []).append(one)
     return sorted(groups.values(), key=lambda group: (list(Sort).index(group[0].sort), -len(group)))
 
@@ -85,31 +112,40 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
     heads = {
         Sort.VICTIM: f"{number}. polluter{'s' if len(needed) > 1 else ''}{together}:",
         Sort.BRITTLE: f"{number}. only well after{' all of' if len(first.needed) > 1 else ''}:",
+        Sort.COLLISION: f"{number}. at the same time as{':' if needed else f' others: {_WITH_WHOM}'}",
         Sort.BROKEN: f"{number}. broken, whatever runs before:",
+        Sort.SEED: f"{number}. by the seed of random numbers, whatever runs before:",
+        Sort.TIME: f"{number}. by the clock, whatever runs before:",
         Sort.FLAKY: f"{number}. flaky, in the same order:",
         Sort.UNCLEAR: f"{number}. ended otherwise once, and not again:",
     }
     yield heads[first.sort]
     if first.needed:
         yield from _cut(needed)
-        yield from _mend_lines(first, width)
-        ends = "victim" if first.sort is Sort.VICTIM else "brittle test"
+        yield from _collision_lines(first, width) if first.shared else _mend_lines(first, width)
+        ends = {Sort.VICTIM: "victim", Sort.BRITTLE: "brittle test"}.get(first.sort, "test")
         yield f"   {_many(len(group), ends)}:"
     for one in group[:_MOST_SHOWN]:
         yield f"     {one.test}"
         yield from wrap(_how(one), width, initial_indent="       ", subsequent_indent="       ", **_WHOLE)
     if len(group) > _MOST_SHOWN:
         yield f"     and {len(group) - _MOST_SHOWN} more"
+    if first.sort is Sort.TIME:
+        yield "   mend: a clock that the test sets, or a time that it hands over"
+    if first.sort is Sort.SEED:
+        yield "   mend: a seed of its own: random.Random(1), or the fixture isolated_random"
     others = list(dict.fromkeys(", ".join(part) for one in group for part in one.others if set(part) - set(needed)))
     if others:
         yield f"   {'another one does' if len(others) == 1 else f'{len(others)} others do'} the same:"
         yield from _cut(others)
     if first.cleaner:
-        yield f"   well again after: {first.cleaner}"
-    if first.command:
-        said = {True: "ran once, and shows it", False: "ran once, and did not show it", None: "not run"}[first.shown]
-        yield f"   see it ({said}):"
-        yield f"     {first.command}"
+        yield "   well again after:"
+        yield f"     {first.cleaner}"
+    for one in group:
+        if one.command:
+            yield f"   see it (ran once, and {'shows it' if one.shown else 'did not show it'}):"
+            yield f"     {one.command}"
+            break
 
 
 def _cut(names: Sequence[str]) -> Iterator[str]:
@@ -122,6 +158,16 @@ def _how(one: Finding) -> str:
     if one.sort is Sort.BROKEN:
         return f"{one.alone}"
     text = f"alone {one.alone}" + (f", then {one.after}" if one.after else "")
+    if one.seeds:
+        return f"{text} with seed {', '.join(map(str, one.seeds))} of {SEEDS[0]} to {SEEDS[-1]}"
+    if one.clocks:
+        when = ", ".join(clock[:-3] for clock in one.clocks)
+        return f"{text} when it is {when} (UTC), of {len(CLOCKS)} times that were tried"
+    if one.sort is Sort.COLLISION and one.rates:
+        (bad, runs), (others, of) = one.rates
+        if not one.shared:
+            return f"otherwise in {others} of {of} runs beside others, {bad} of {runs} with nothing beside it"
+        return f"{text}, while {one.stood}; {others} of {of} with nobody held up, {bad} of {runs} one after the other"
     if one.rates:
         (bad, runs), (others, of) = one.rates
         text += f"; otherwise in {bad} of {runs} runs alone, {others} of {of} after what ran before"
@@ -138,7 +184,7 @@ def _mend_lines(one: Finding, width: int) -> Iterator[str]:
         tried = "put back, all is well" if one.sort is Sort.VICTIM else "put back, it is as alone"
     yield f"   left behind ({tried}):"
     for carrier in one.carriers[:_MOST_SHOWN]:
-        yield from _carrier_lines(carrier, one.needed)
+        yield from _carrier_lines(carrier, one.needed, width)
     if len(one.carriers) > _MOST_SHOWN:
         yield f"     and {len(one.carriers) - _MOST_SHOWN} more"
     if one.sort is not Sort.VICTIM:
@@ -150,25 +196,55 @@ def _mend_lines(one: Finding, width: int) -> Iterator[str]:
         yield from wrap(text, width, initial_indent="   ", subsequent_indent="     ", **_WHOLE)
 
 
-def _carrier_lines(carrier: Explained, needed: Sequence[str]) -> Iterator[str]:
+def _collision_lines(one: Finding, width: int) -> Iterator[str]:
+    yield "   both have:"
+    yield from _cut(one.shared)
+    text = "mend: a thing of its own for each (tmp_path, the fixtures leased_port, sqlite_file, unique_name), or apart:"
+    yield from wrap(text, width, initial_indent="   ", subsequent_indent="     ", **_WHOLE)
+    yield from (f'     @pytest.mark.isolane_resource("{name}")' for name in one.shared[:_MOST_SHOWN])
+
+
+def _carrier_lines(carrier: Explained, needed: Sequence[str], width: int) -> Iterator[str]:
     change = carrier.leak.change
-    yield f"     {change.kind} {change.name}: {_value(change.before)} → {_value(change.after)}"
+    text = f"{change.kind} {change.name}: {_value(change.before)} → {_value(change.after)}"
+    yield from wrap(text, width, initial_indent="     ", subsequent_indent="       ", **_WHOLE)
     if carrier.leak.owner not in needed:
         yield f"       by {carrier.leak.owner}"
     line = line_of(carrier.blame.since) if carrier.blame else None
     if line is not None:
-        yield f"       {line.place}  {line.source}"
+        text = f"       {line.place}  {line.source}"
+        yield from (
+            [text] if len(text) <= width else [f"       {line.place}", _at_most(f"         {line.source}", width)]
+        )
 
 
 def _cost_lines(found: HuntResult, width: int) -> Iterator[str]:
+    if found.meetings is not None:
+        yield f"{_many(found.probes, 'probe')} of {_many(found.meetings[0], 'pair')}; {found.seconds:.1f} s."
+        yield from (line for note in found.notes for line in wrap(note, width, **_WHOLE))
+        return
     serial = f", {found.seconds / found.serial_seconds:.1f} serial runs" if found.serial_seconds > 0.5 else ""
-    yield from wrap(
-        f"{_many(found.probes, 'probe')} in {found.orders} orders of {_many(found.tests, 'test')} and parts of them; "
-        f"{found.seconds:.1f} s{serial}.",
-        width,
-    )
+    orders = f"{_many(found.orders, 'order')} of {_many(found.tests, 'test')} and parts of them"
+    yield from wrap(f"{_many(found.probes, 'probe')} in {orders}; {found.seconds:.1f} s{serial}.", width)
+    yield from _pair_lines(found, width)
     for note in found.notes:
         yield from wrap(note, width, **_WHOLE)
+
+
+def _pair_lines(found: HuntResult, width: int) -> Iterator[str]:
+    if found.pairs is None:
+        return
+    told, of = found.pairs
+    claim = pairs_claim(len(found.dirty), told, of)
+    how = f": {of:,} pairs, each in a process of its own, {seconds_text(found.pair_seconds)}" if of else ""
+    lost = " Where a pair is missing, the first test ends its process." if told < of else ""
+    yield from wrap(f"{claim[0].upper()}{claim[1:]}{how}.{lost}", width, **_WHOLE)
+    yield from wrap(
+        "Not in it: what takes three tests together; what a test leaves where nobody looks (a server, a file "
+        "elsewhere); what modules leave when they are imported.",
+        width,
+        **_WHOLE,
+    )
 
 
 def hunt_as_data(found: HuntResult) -> dict[str, Any]:
@@ -182,11 +258,15 @@ def finding_as_data(one: Finding) -> dict[str, Any]:
     return {**one.as_data(), "carriers": [explained_as_data(carrier) for carrier in one.carriers]}
 
 
+def _at_most(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
 def _value(value: Plain) -> str:
     if value is None:
         return "not there"
     text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return _at_most(text, _LONGEST)
 
 
 def _many(number: int, word: str) -> str:

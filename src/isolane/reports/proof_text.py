@@ -36,7 +36,8 @@ def proof_lines(proof: Proof, width: int = 80) -> Iterator[str]:
         yield ""
         yield from _group(command, differences, listed, width)
         listed |= {one.node_id for one in differences} - {PYTEST_ITSELF}  # whose reason is another each time
-    if any(one.phase.kind is PhaseKind.MODULE or one.expected.is_bad for one in proof.differences):
+    alone = (PhaseKind.MODULE, PhaseKind.TEST)
+    if any(one.phase.kind in alone or one.expected.is_bad for one in proof.differences):
         yield ""
         yield "The serial run to compare with:"
         yield f"  {proof.baseline_command}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from textwrap import wrap
 from typing import Any
 
 from isolane.model.measurements import StressedTest, StressResult
@@ -21,31 +22,51 @@ _TITLES = {
 _ONE_RUN = "Failed in the only run: broken or flaky, one run does not tell"
 
 
-def stress_lines(result: StressResult) -> Iterator[str]:
-    """Yield what N runs say: first the suite, then each test that failed, broken apart from flaky."""
+def stress_lines(result: StressResult, width: int = 80) -> Iterator[str]:
+    """Yield what N runs say, in lines of at most ``width`` where names allow.
+
+    First the suite, then each test that failed, broken apart from flaky.
+    """
     runs, tests = _count(result.runs, "run"), _count(result.tests, "test")
     if result.note:
-        yield result.note
-    yield f"{runs} of {tests} in {_engine(result)}, {seconds_text(result.seconds)}: {result.failed_runs} failed."
-    yield from (f"  {death}" for death in result.deaths)
+        yield from _wrapped(result.note, width)
+    whole = f"{runs} of {tests} in {_engine(result)}, {seconds_text(result.seconds)}: {result.failed_runs} failed."
+    yield from _wrapped(whole, width)
+    for death in result.deaths:
+        yield from _wrapped(death, width, "  ")
     for behaviour, title in _TITLES.items():
         found = [one for one in result.misbehaving if one.behaviour is behaviour]
         if found:
-            yield f"{_ONE_RUN if behaviour is Behaviour.BROKEN and result.runs == 1 else title}:"
+            is_one_run = behaviour is Behaviour.BROKEN and result.runs == 1
+            yield from _wrapped(f"{_ONE_RUN if is_one_run else title}:", width)
             for one in found:
-                yield from _test_lines(one)
+                yield from _test_lines(one, width)
             if behaviour is Behaviour.FLAKY and result.forked and result.workers:
-                yield "  Runs went on side by side; whether that is why, the same with -n 1 tells."
+                yield from _wrapped(
+                    "Runs went on side by side; whether that is why, the same with -n 1 tells.", width, "  "
+                )
     if 0 < result.failed_runs < result.runs:
         low, high = clopper_pearson(result.failed_runs, result.runs)
-        yield f"A run of the suite fails in {low:.1%} to {high:.1%} of cases (95% interval)."
+        yield from _wrapped(f"A run of the suite fails in {low:.1%} to {high:.1%} of cases (95% interval).", width)
     if result.passed and result.runs:
         if result.misbehaving:
             yield "Only quarantined tests failed; they do not decide."
         else:
-            yield clean_sentence(result.runs)
+            yield from _wrapped(clean_sentence(result.runs), width)
     if result.rate is not None:
-        yield from _rate_lines(result, result.rate)
+        yield from _wrapped(_rate_sentence(result, result.rate), width)
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Return prose in lines of that width; a word that is longer stays whole."""
+    return wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  " if indent else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def clean_sentence(runs: int) -> str:
@@ -69,38 +90,37 @@ def _engine(result: StressResult) -> str:
     return (f"{result.workers} workers, a run each" if result.workers else "one process at a time") + order
 
 
-def _test_lines(test: StressedTest) -> Iterator[str]:
+def _test_lines(test: StressedTest, width: int) -> Iterator[str]:
     low, high = clopper_pearson(test.failures, test.runs)
     rate = f"at least {low:.1%}" if test.failures == test.runs else f"{low:.1%} to {high:.1%}"
     quarantined = ", quarantined" if test.quarantined else ""
-    yield f"  {test.node_id}: {test.failures} of {test.runs} (flake rate {rate}, 95% interval){quarantined}"
+    said = f"{test.failures} of {test.runs} (flake rate {rate}, 95% interval){quarantined}"
+    line = f"  {test.node_id}: {said}"
+    yield from [line] if len(line) <= width else [f"  {test.node_id}", *_wrapped(said, width, "    ")]
     bad = {how: count for how, count in test.outcomes.items() if how != "passed"}
-    yield f"    {', '.join(f'{count} {how}' for how, count in bad.items())}"
+    yield from _wrapped(", ".join(f"{count} {how}" for how, count in bad.items()), width, "    ")
     for what, (failures, runs) in (
         ("its first failing run once more, with nothing beside it", test.alone),
         ("a run in which it had passed, once more", test.elsewhere),
         ("the test by itself", test.by_itself),
     ):
         if runs:
-            yield f"    {what}: failed {failures} of {runs} times"
+            yield from _wrapped(f"{what}: failed {failures} of {runs} times", width, "    ")
     if test.replay:
         yield f"    {test.replay}"
 
 
-def _rate_lines(result: StressResult, rate: float) -> Iterator[str]:
+def _rate_sentence(result: StressResult, rate: float) -> str:
     over = [one for one in result.misbehaving if clopper_pearson(one.failures, one.runs)[0] > rate]
     if over:
         fail = "fails" if len(over) == 1 else "fail"
-        yield f"Asked for: under {rate:.2%}. {_count(len(over), 'test')} {fail} more often."
-    elif is_settled(0, result.runs, rate) and all(
-        is_settled(one.failures, one.runs, rate) for one in result.misbehaving
-    ):
-        yield f"Asked for, and so: no test has a flake rate over {rate:.2%}, at 95% confidence."
-    else:
-        yield (
-            f"Asked for: under {rate:.2%}. Still open after {_count(result.runs, 'run')}; "
-            f"it takes {clean_runs_for(rate)} without a failure."
-        )
+        return f"Asked for: under {rate:.2%}. {_count(len(over), 'test')} {fail} more often."
+    if is_settled(0, result.runs, rate) and all(is_settled(one.failures, one.runs, rate) for one in result.misbehaving):
+        return f"Asked for, and so: no test has a flake rate over {rate:.2%}, at 95% confidence."
+    return (
+        f"Asked for: under {rate:.2%}. Still open after {_count(result.runs, 'run')}; "
+        f"it takes {clean_runs_for(rate)} without a failure."
+    )
 
 
 def _count(number: int, what: str) -> str:

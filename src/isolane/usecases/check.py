@@ -14,6 +14,8 @@ from isolane.usecases.execution import Execution, Observer, cut_off, differences
 from isolane.usecases.suggestion import Suggestion, suggest
 from isolane.usecases.workshop import Workshop
 
+_NATURES = {PhaseKind.MODULE: Nature.ALONE, PhaseKind.TEST: Nature.COMPANY}
+
 
 class Checker:
     """Runs the commands that are to be printed, one run for all differences of a phase that share it."""
@@ -34,7 +36,7 @@ class Checker:
             return []
         if phase.kind is PhaseKind.PARALLEL:
             return self._check_parallel(execution, found)
-        nature = Nature.ALONE if phase.kind is PhaseKind.MODULE else Nature.ORDER
+        nature = _NATURES.get(phase.kind, Nature.ORDER)
         suggestion = suggest(self._workshop, replace(execution.plan, label="check"), self._added)
         return self._settle(found, suggestion, nature)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 from isolane.coordination.processors import available_processors
 from isolane.engines.scratch import scratch_copy
 from isolane.model.errors import IsolaneError, UsageError
-from isolane.model.hunt import Finding, HuntOrders, HuntResult
+from isolane.model.hunt import Finding, HuntOrders, HuntResult, Meeting
 from isolane.model.plan import FINDINGS_NAME, RunPlan
 from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import parse_worker_count
 from isolane.usecases.execution import Execution, Observer, execute, require_tests
+from isolane.usecases.hunt_commands import with_commands
+from isolane.usecases.hunt_fresh import FreshHunt
 from isolane.usecases.seeds import parse_seeds
 from isolane.usecases.workshop import open_workshop
 
@@ -30,7 +32,11 @@ _PATIENCE = 86_400.0
 
 @dataclass(frozen=True)
 class HuntRequest:
-    """What was asked. tests: node ids, none for all that end otherwise somewhere. arguments: for pytest."""
+    """What was asked. tests: node ids, none for all that end otherwise somewhere. arguments: for pytest.
+
+    all_pairs: run them after each test that leaves something, too. shows: run the commands that show what is found.
+    only_forks: not in new interpreters, where probes cannot be forked.
+    """
 
     tests: tuple[str, ...] = ()
     project: Path = Path()
@@ -39,20 +45,23 @@ class HuntRequest:
     workers: str = "auto"
     seeds: str | None = None
     stall_seconds: float | None = None
+    all_pairs: bool = False
+    shows: bool = True
+    only_forks: bool = False
 
 
-def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
+def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting, ...] | None = None) -> HuntResult:
     """Collect once, run probes in forks, and return what is found.
 
+    meetings: only these pairs are run, at the same time.
     Raises :class:`~isolane.model.errors.UsageError` where pytest does not find a test that was asked for.
     """
     started = time.monotonic()
     count = parse_worker_count(request.workers, available_processors(), "-n")
     seeds = tuple(parse_seeds(request.seeds)) if request.seeds else SEEDS
     with open_workshop(request.project, request.python) as workshop, scratch_copy(workshop.project) as scratch:
-        orders = HuntOrders(count, seeds, request.tests, silence=request.stall_seconds)
-        if scratch is not None:
-            orders = replace(orders, original=str(scratch.original), copy=str(scratch.copy))
+        orders = HuntOrders(count, seeds, request.tests, silence=request.stall_seconds, all_pairs=request.all_pairs)
+        orders = replace(orders, meetings=meetings)
         plan = RunPlan(
             scratch.project if scratch else workshop.project,
             workshop.interpreter.python,
@@ -62,16 +71,42 @@ def hunt_suite(request: HuntRequest, observer: Observer) -> HuntResult:
             stall_seconds=_PATIENCE,
             environment=held_environment(os.environ),
             probe=("hunt", orders.encode()),
+            copied=(str(scratch.original), str(scratch.copy)) if scratch else (),
         )
         observer.run_started("hunting", plan)
         execution = execute(workshop, plan, observer)
-        found = _result(execution, request, time.monotonic() - started)
-        observer.run_finished("hunting", execution.record, f"{found.probes} probes")
-    return replace(found, notes=() if scratch else (_IN_PLACE,))
+        lines = list(_lines(execution))
+        obstacle = next((line["obstacle"] for line in lines if "obstacle" in line), "")
+        if obstacle:
+            _require_forks(request, meetings, obstacle)
+            observer.run_finished("hunting", execution.record, "not in forks")
+            lines = FreshHunt(workshop, execution, scratch, orders, observer).run(lines[0]["collected"])
+        found = _result(lines, execution, request)
+        if not obstacle:
+            observer.run_finished("hunting", execution.record, f"{found.probes} probes")
+        if request.shows:
+            found = replace(found, findings=with_commands(found.findings, execution, workshop, scratch, observer))
+    notes = [f"Each probe in a new interpreter, and not in a fork, which takes longer: {obstacle}."] if obstacle else []
+    notes += [] if scratch else [_IN_PLACE]
+    return replace(found, seconds=time.monotonic() - started, notes=tuple(notes))
 
 
-def _result(execution: Execution, request: HuntRequest, seconds: float) -> HuntResult:
-    lines = list(_lines(execution))
+def _require_forks(request: HuntRequest, meetings: tuple[Meeting, ...] | None, obstacle: str) -> None:
+    if meetings is not None:
+        raise IsolaneError(
+            "cannot-fork",
+            f"Tests that are to meet are forked, and that is not safe here: {obstacle}.",
+            "isolane map tells what tests share.",
+        )
+    if request.only_forks:
+        raise IsolaneError(
+            "cannot-fork",
+            f"Probes are forked, and that is not safe here: {obstacle}.",
+            "isolane hunt does it in new interpreters.",
+        )
+
+
+def _result(lines: Sequence[dict[str, Any]], execution: Execution, request: HuntRequest) -> HuntResult:
     if not lines:
         require_tests(execution)
     for line in lines:
@@ -81,24 +116,22 @@ def _result(execution: Execution, request: HuntRequest, seconds: float) -> HuntR
                 f"pytest finds no test {', '.join(line['unknown'])} in {request.project.resolve()}.",
                 "Name it as pytest does: pytest --collect-only -q lists them.",
             )
-        if "obstacle" in line:
-            raise IsolaneError(
-                "cannot-fork",
-                f"Probes are forked, and that is not safe here: {line['obstacle']}.",
-                "isolane prove finds tests that end otherwise without it.",
-            )
-    if not lines or "ran" not in lines[-1]:
+    if not lines or "probes" not in lines[-1]:
         raise IsolaneError("broke-off", "the hunt did not come to its end.", f"See {execution.directory}.")
     surveyed: dict[str, Any] = next((line["survey"] for line in lines if "survey" in line), {})
-    last = lines[-1]
+    # What pairs have shown of a test that was known already comes after what was known of it.
+    told = [Finding.from_data(line["finding"]) for line in lines if "finding" in line]
+    findings = {(one.test, one.needed if one.shared else ()): one for one in told}
+    pairs: dict[str, Any] = next((line for line in lines if "pairs" in line), {})
     return HuntResult(
-        [Finding.from_data(line["finding"]) for line in lines if "finding" in line],
+        list(findings.values()),
         tests=next((line["tests"] for line in lines if "tests" in line), 0),
         orders=surveyed.get("orders", 0),
-        dirty=surveyed.get("dirty", ()),
-        probes=last.get("probes", 0),
-        seconds=seconds,
+        dirty=pairs.get("dirty") or surveyed.get("dirty", ()),
+        probes=lines[-1]["probes"],
         serial_seconds=surveyed.get("seconds", 0.0),
+        pairs=(pairs["pairs"][0], pairs["pairs"][1]) if pairs else None,
+        pair_seconds=pairs.get("seconds", 0.0),
     )
 
 

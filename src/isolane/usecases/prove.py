@@ -53,6 +53,7 @@ from isolane.usecases.execution import (
 from isolane.usecases.hunt import HuntRequest
 from isolane.usecases.report import places_in, places_of, sarif_text, trace_text
 from isolane.usecases.seeds import draw_seeds, parse_seeds
+from isolane.usecases.selection import options_of, typed
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.timings import write_timings
 from isolane.usecases.worker_counts import chosen_workers, parse_workers
@@ -60,6 +61,7 @@ from isolane.usecases.workshop import Workshop, open_workshop
 
 _SHUFFLES = 3
 _COMPILED = "the very first run had other tests than the next: Python had just compiled them; it is not counted"
+_NO_TEST_ALONE = "each test alone was left out: it takes forked workers, which this suite cannot have"
 _NOT_HELD = f"{HASH_SEED}=random: each run had a hash seed of its own, which no command shows again"
 
 
@@ -67,7 +69,7 @@ _NOT_HELD = f"{HASH_SEED}=random: each run had a hash seed of its own, which no 
 class ProveRequest:
     """What was asked. workers, seeds, dist, engine: None takes the project's ini options, else the defaults.
 
-    hunts: whether the causes of differences are looked for.
+    hunts: whether the causes of differences are looked for. thorough: each test alone as well, and all pairs.
     """
 
     project: Path
@@ -80,6 +82,7 @@ class ProveRequest:
     stall_seconds: float | None = None
     engine: str | None = None
     hunts: bool = True
+    thorough: bool = False
 
 
 @dataclass
@@ -115,7 +118,15 @@ def prove(request: ProveRequest, observer: Observer) -> Proof:
         proof = _Prover(workshop, request, observer).prove()
     if not request.hunts:
         return proof
-    hunt = HuntRequest((), request.project, request.python, request.arguments, stall_seconds=request.stall_seconds)
+    hunt = HuntRequest(
+        (),
+        request.project,
+        request.python,
+        request.arguments,
+        stall_seconds=request.stall_seconds,
+        all_pairs=request.thorough,
+        only_forks=True,
+    )
     return with_causes(proof, hunt, observer)
 
 
@@ -203,13 +214,17 @@ class _Prover:
             why = f"the second serial run ended early, and the first did not: {again.broken}"
             return self._proof(baseline, [], (Verdict.INCONCLUSIVE, why), flaky)
         if flaky:
-            return self._proof(baseline, [], decide([], len(flaky)), flaky)
+            return self._proof(baseline, [], decide([], [one.outcomes for one in flaky]), flaky)
         found: list[Difference] = []
         checker = Checker(self._workshop, self._observer, baseline.outcomes, baseline.added)
-        for phase in later_phases(baseline.modules, workers, seeds):
+        for phase in later_phases(baseline.modules, workers, seeds, thorough=self._request.thorough):
             execution = self._run(phase, self._plan_of(phase, baseline), baseline)
+            if phase.kind is PhaseKind.TEST and execution.record.engine != "fork":
+                self._results.pop()
+                self._notes.append(_NO_TEST_ALONE)
+                continue
             found += checker.check(phase, execution, self._expected(phase, baseline))
-        return self._proof(baseline, found, decide(found, 0), checks=checker.results)
+        return self._proof(baseline, found, decide(found), checks=checker.results)
 
     def _baseline(self, phase: Phase) -> _Baseline:
         plan = replace(self._plan, label="serial")
@@ -250,6 +265,10 @@ class _Prover:
     def _plan_of(self, phase: Phase, baseline: _Baseline) -> RunPlan:
         if phase.kind is PhaseKind.MODULE and phase.module is not None:
             return replace(self._plan, label="module", arguments=module_arguments(baseline.execution, phase.module))
+        if phase.kind is PhaseKind.TEST:
+            # One worker: what tests do side by side is another question.
+            environment = {**self._plan.environment, ISOLATION_VARIABLE: "test"}
+            return replace(self._plan, label="alone", workers=1, environment=environment)
         if phase.kind is PhaseKind.PARALLEL:
             return replace(
                 self._plan,
@@ -330,26 +349,12 @@ def failures_of(record: RunRecord) -> list[Failure]:
 def module_arguments(baseline: Execution, module: str) -> tuple[str, ...]:
     """Return the run's arguments with one module in the place of all files, directories and node ids.
 
-    Only arguments that named what to run are taken out, each as often as the parser found it; the module is named
-    relative to the directory that pytest is started in. Node ids of that very module stay as they are.
+    The module is named relative to the directory that pytest is started in. Node ids of that very module stay as they
+    are.
     """
     header = baseline.record.header
     if header is None:
         return (module,)
-    options = list(header.argv)
-    for argument in header.positional:
-        # From the end: an option's value of the same text stands before it more often than not.
-        options.reverse()
-        options.remove(argument)
-        options.reverse()
-    path = Path(header.rootdir, module)
-    directory = Path(header.directory)
-    named = [one for one in header.positional if "::" in one and module_of(one) == _relative(path, directory)]
-    return (*options, *(named or [_relative(path, directory)]))
-
-
-def _relative(path: Path, directory: Path) -> str:
-    try:
-        return path.resolve().relative_to(directory.resolve()).as_posix()
-    except ValueError:
-        return str(path)
+    whole = typed(header, [module])
+    named = [one for one in header.positional if "::" in one and module_of(one) == whole[0]]
+    return (*options_of(header), *(named or whole))

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from isolane.model.hunt import Finding, Sort
 from isolane.model.outcome import PASSED, Category, Outcome
-from isolane.model.proof import PYTEST_ITSELF, Difference, Nature, Phase, PhaseKind, PhaseResult, Verdict
-from isolane.planning.proof import baseline_phases, confidence, decide, later_phases
+from isolane.model.proof import PYTEST_ITSELF, Difference, Nature, Phase, PhaseKind, PhaseResult, Proof, Verdict
+from isolane.planning.proof import baseline_phases, confidence, decide, later_phases, with_pairs
 from isolane.statistics.flake_rate import smallest_rate_seen
 
 SERIAL, AGAIN = baseline_phases()
 MODULE = Phase(PhaseKind.MODULE, module="a.py")
 PARALLEL = Phase(PhaseKind.PARALLEL, workers=2)
 SHUFFLED = Phase(PhaseKind.SHUFFLED, seed=7)
+WAVERS = (PASSED, Outcome(Category.FAILED, "KeyError"))
+
+
+def proof(**changed: Any) -> Proof:
+    values: dict[str, Any] = {
+        "verdict": Verdict.PROVEN,
+        "reason": "every test ended the same way in every run",
+        **dict.fromkeys(("project", "python", "python_version", "pytest_version", "baseline_command"), "…"),
+        "revision": None,
+        "started": 0.0,
+        "seconds": 1.0,
+        "tests": 10,
+        "counts": {"passed": 10},
+        **dict.fromkeys(("arguments", "failures", "phases", "checks", "differences", "flaky"), ()),
+        "confidence": "each test ran 6 times",
+    }
+    return Proof(**values | changed)
 
 
 def difference(phase: Phase, nature: Nature, node_id: str = "a.py::test") -> Difference:
@@ -45,8 +65,44 @@ def test_a_suite_of_one_module_is_not_run_alone_again() -> None:
     assert later_phases([], [], []) == []
 
 
+def test_a_thorough_proof_runs_each_test_alone_as_well() -> None:
+    phases = later_phases(["a.py"], [2], [7], thorough=True)
+    assert [phase.name for phase in phases] == ["each test alone", "parallel, 2 workers", "shuffled, seed 7"]
+
+
+VICTIM = Finding("b.py::test", Sort.VICTIM, PASSED, Outcome(Category.FAILED), needed=("a.py::test",))
+FLAKY = Finding("c.py::test", Sort.FLAKY, PASSED)
+
+
+@pytest.mark.parametrize(
+    ("causes", "verdict", "reason"),
+    [
+        (
+            (VICTIM, FLAKY),
+            Verdict.NOT_PROVEN,
+            "1 test ends otherwise after certain others, which the runs did not show",
+        ),
+        ((FLAKY, FLAKY), Verdict.INCONCLUSIVE, "2 tests end now this way, now that, in the same order (flaky)"),
+    ],
+)
+def test_what_pairs_show_speaks_against_runs_that_did_not_differ(
+    causes: tuple[Finding, ...], verdict: Verdict, reason: str
+) -> None:
+    found = with_pairs(proof(causes=causes), "pairs: complete")
+    assert (found.verdict, found.reason, found.confidence) == (verdict, reason, "")
+    assert found.notes == ("pairs: complete",)
+
+
+def test_pairs_that_show_nothing_make_a_proof_surer_and_change_no_other_verdict() -> None:
+    proven = with_pairs(proof(), "pairs: complete")
+    assert proven.verdict is Verdict.PROVEN
+    assert proven.confidence == f"{proof().confidence}; pairs: complete"
+    refuted = with_pairs(proof(verdict=Verdict.NOT_PROVEN, reason="it differs", causes=(VICTIM,)), "pairs: complete")
+    assert (refuted.verdict, refuted.reason, refuted.notes) == (Verdict.NOT_PROVEN, "it differs", ("pairs: complete",))
+
+
 def test_no_difference_is_proven() -> None:
-    assert decide([], flaky=0) == (Verdict.PROVEN, "every test ended the same way in every run")
+    assert decide([]) == (Verdict.PROVEN, "every test ended the same way in every run")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +116,7 @@ def test_no_difference_is_proven() -> None:
     ],
 )
 def test_a_difference_is_not_proven(phase: Phase, nature: Nature) -> None:
-    verdict, reason = decide([difference(phase, nature)], flaky=0)
+    verdict, reason = decide([difference(phase, nature)])
 
     assert verdict is Verdict.NOT_PROVEN
     assert reason == "1 test ends otherwise than in the serial run"
@@ -68,7 +124,7 @@ def test_a_difference_is_not_proven(phase: Phase, nature: Nature) -> None:
 
 @pytest.mark.parametrize("phase", [MODULE, SHUFFLED])
 def test_a_difference_of_one_process_and_order_that_was_not_shown_again_is_inconclusive(phase: Phase) -> None:
-    verdict, reason = decide([difference(phase, Nature.INTERMITTENT)], flaky=0)
+    verdict, reason = decide([difference(phase, Nature.INTERMITTENT)])
 
     assert verdict is Verdict.INCONCLUSIVE
     assert reason.startswith("1 test was seen to end otherwise once, and not again in the same order")
@@ -82,10 +138,10 @@ def test_tests_are_counted_not_differences() -> None:
         difference(SHUFFLED, Nature.INTERMITTENT, "c"),
     ]
 
-    assert decide(solid, flaky=0) == (Verdict.NOT_PROVEN, "2 tests end otherwise than in the serial run")
+    assert decide(solid) == (Verdict.NOT_PROVEN, "2 tests end otherwise than in the serial run")
 
     once = [difference(SHUFFLED, Nature.INTERMITTENT, name) for name in "aab"]
-    verdict, reason = decide(once, flaky=0)
+    verdict, reason = decide(once)
     assert verdict is Verdict.INCONCLUSIVE
     assert reason.startswith("2 tests were seen")
 
@@ -97,7 +153,7 @@ def test_tests_that_fail_together_and_pass_alone_are_counted_apart() -> None:
     in_another_order = Difference("d", SHUFFLED, failed, PASSED, nature=Nature.ORDER)
     once = Difference("e", MODULE, failed, PASSED, nature=Nature.INTERMITTENT)
 
-    assert decide([*passes_alone, otherwise, in_another_order, once], flaky=0) == (
+    assert decide([*passes_alone, otherwise, in_another_order, once]) == (
         Verdict.NOT_PROVEN,
         "4 tests end otherwise than in the serial run, 2 of them fail together and pass alone",
     )
@@ -109,11 +165,11 @@ def test_pytest_itself_is_no_test_and_says_why_it_failed() -> None:
         PYTEST_ITSELF, MODULE, PASSED, Outcome(Category.FAILED, "exit code 4"), "no", nature=Nature.ALONE
     )
 
-    assert decide([itself], flaky=0) == (
+    assert decide([itself]) == (
         Verdict.NOT_PROVEN,
         "pytest itself failed in parallel, 2 workers: KeyError: 'a'",
     )
-    assert decide([alone, difference(SHUFFLED, Nature.ORDER), itself], flaky=0) == (
+    assert decide([alone, difference(SHUFFLED, Nature.ORDER), itself]) == (
         Verdict.NOT_PROVEN,
         "1 test ends otherwise than in the serial run; pytest itself failed in 2 runs, first in alone: a.py: no",
     )
@@ -122,20 +178,28 @@ def test_pytest_itself_is_no_test_and_says_why_it_failed() -> None:
 def test_pytest_itself_that_failed_once_and_not_again_is_inconclusive() -> None:
     itself = Difference(PYTEST_ITSELF, SHUFFLED, PASSED, Outcome(Category.FAILED, "exit code 3"), "no")
 
-    assert decide([itself], flaky=0) == (
+    assert decide([itself]) == (
         Verdict.INCONCLUSIVE,
         "pytest itself failed in shuffled, seed 7: no; and not again in the same order",
     )
 
 
 def test_a_baseline_that_differs_from_itself_is_inconclusive_whatever_else_was_found() -> None:
-    assert decide([], flaky=1) == (
+    assert decide([], [WAVERS]) == (
         Verdict.INCONCLUSIVE,
         "1 test ends differently in two serial runs of the same order (flaky)",
     )
-    verdict, reason = decide([difference(PARALLEL, Nature.ORDER)], flaky=2)
+    verdict, reason = decide([difference(PARALLEL, Nature.ORDER)], [WAVERS, WAVERS])
     assert verdict is Verdict.INCONCLUSIVE
     assert reason.startswith("2 tests end differently")
+
+
+def test_what_fails_each_time_is_never_called_flaky() -> None:
+    failed, otherwise = Outcome(Category.FAILED, "KeyError"), Outcome(Category.FAILED, "ValueError")
+    assert decide([], [(failed, otherwise)])[1].endswith("(broken, in two ways)")
+    assert decide([], [(failed, otherwise), WAVERS])[1].endswith("(flaky; 1 broken, in two ways)")
+    once = Difference("c", SHUFFLED, failed, otherwise, nature=Nature.INTERMITTENT)
+    assert decide([once])[1].endswith("(broken, in two ways)")
 
 
 def test_confidence_counts_each_tests_runs_orders_and_workers() -> None:

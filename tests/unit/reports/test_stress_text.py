@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +28,10 @@ VICTIM = StressedTest(
 )
 
 
+def unwrapped(result: StressResult) -> Iterator[str]:
+    return stress_lines(result, 500)
+
+
 def stressed(**changed: Any) -> StressResult:
     values: dict[str, Any] = {
         "runs": 20,
@@ -43,7 +49,7 @@ def stressed(**changed: Any) -> StressResult:
 
 def test_clean_runs_say_what_they_leave_possible() -> None:
     # 1 − 0.05^(1/20) = 13.9%
-    assert list(stress_lines(stressed())) == [
+    assert list(unwrapped(stressed())) == [
         "20 runs of 40 tests in 4 workers, 1 min 15 s: 0 failed.",
         "No test failed. That does not say 'stable': a test that fails in up to 14% of runs may well pass 20 times "
         "(95% bound).",
@@ -66,18 +72,16 @@ def test_the_bound_has_as_many_digits_as_it_takes(runs: int, share: str) -> None
     ],
 )
 def test_where_the_runs_were_made(changed: dict[str, Any], engine: str) -> None:
-    line = next(stress_lines(stressed(runs=1, tests=1, **changed)))
+    line = next(unwrapped(stressed(runs=1, tests=1, **changed)))
     assert line == f"1 run of 1 test in {engine}, 1 min 15 s: 0 failed."
 
 
 def test_why_runs_are_not_forked_comes_first() -> None:
-    assert (
-        next(stress_lines(stressed(note="Each run in a new interpreter: so."))) == "Each run in a new interpreter: so."
-    )
+    assert next(unwrapped(stressed(note="Each run in a new interpreter: so."))) == "Each run in a new interpreter: so."
 
 
 def test_flaky_tests_stand_apart_from_broken_and_order_dependent_ones() -> None:
-    lines = list(stress_lines(stressed(failed_runs=20, misbehaving=(BROKEN, VICTIM, FLAKY))))
+    lines = list(unwrapped(stressed(failed_runs=20, misbehaving=(BROKEN, VICTIM, FLAKY))))
 
     # the exact intervals: 3 in 20 is 0.0321 to 0.3789, 8 in 20 is 0.1912 to 0.6395, 20 in 20 is 0.8316 to 1
     assert lines == [
@@ -99,18 +103,18 @@ def test_flaky_tests_stand_apart_from_broken_and_order_dependent_ones() -> None:
 
 def test_the_only_run_does_not_tell_broken_from_flaky() -> None:
     once = StressedTest("a.py::test_b", 1, 1, {"failed": 1}, Behaviour.BROKEN)
-    lines = list(stress_lines(stressed(runs=1, failed_runs=1, misbehaving=(once,))))
+    lines = list(unwrapped(stressed(runs=1, failed_runs=1, misbehaving=(once,))))
     assert lines[1] == "Failed in the only run: broken or flaky, one run does not tell:"
     assert lines[2] == "  a.py::test_b: 1 of 1 (flake rate at least 2.5%, 95% interval)"
 
 
 def test_the_suites_own_rate_has_its_interval() -> None:
-    lines = list(stress_lines(stressed(failed_runs=3, misbehaving=(FLAKY,))))
+    lines = list(unwrapped(stressed(failed_runs=3, misbehaving=(FLAKY,))))
     assert lines[-1] == "A run of the suite fails in 3.2% to 37.9% of cases (95% interval)."
 
 
 def test_side_by_side_says_how_to_see_whether_that_matters() -> None:
-    lines = list(stress_lines(stressed(failed_runs=3, misbehaving=(FLAKY,), forked=True)))
+    lines = list(unwrapped(stressed(failed_runs=3, misbehaving=(FLAKY,), forked=True)))
     assert "  Runs went on side by side; whether that is why, the same with -n 1 tells." in lines
 
 
@@ -118,7 +122,7 @@ def test_quarantined_failures_do_not_decide_and_say_nothing_of_stability() -> No
     shielded = StressedTest("a.py::test_q", 3, 20, {"passed": 17, "failed": 3}, quarantined=True)
     result = stressed(misbehaving=(shielded,))
 
-    lines = list(stress_lines(result))
+    lines = list(unwrapped(result))
     assert result.passed
     assert lines[2] == "  a.py::test_q: 3 of 20 (flake rate 3.2% to 37.9%, 95% interval), quarantined"
     assert lines[-1] == "Only quarantined tests failed; they do not decide."
@@ -134,14 +138,14 @@ def test_quarantined_failures_do_not_decide_and_say_nothing_of_stability() -> No
     ],
 )
 def test_what_was_asked_for_is_answered(changed: dict[str, Any], said: str) -> None:
-    assert list(stress_lines(stressed(rate=0.01, **changed)))[-1] == said
+    assert list(unwrapped(stressed(rate=0.01, **changed)))[-1] == said
 
 
 def test_a_run_that_died_is_told_and_says_nothing_of_stability() -> None:
     result = stressed(runs=1, failed_runs=1, deaths=("run 1 of 1: the process was killed by SIGKILL",))
 
     assert not result.passed
-    assert list(stress_lines(result))[1:] == ["  run 1 of 1: the process was killed by SIGKILL"]
+    assert list(unwrapped(result))[1:] == ["  run 1 of 1: the process was killed by SIGKILL"]
 
 
 @pytest.mark.parametrize(
@@ -170,3 +174,19 @@ def test_clean_stress_as_data() -> None:
     assert data["passed"] is True
     assert data["upper_bound"] == upper_bound_without_failure(20)
     assert data["misbehaving"] == ()
+
+
+def test_80_columns_are_enough_but_for_names() -> None:
+    long = replace(VICTIM, node_id=f"tests/{'long' * 16}.py::test_that_has_a_long_name", replay="")
+    result = stressed(
+        failed_runs=9,
+        misbehaving=(FLAKY, BROKEN, long),
+        note="Each run in a new interpreter, and not in a fork: thread 'waiting' alive before the first fork.",
+        rate=0.01,
+        forked=True,
+        deaths=("run 1 of 20: the process was killed by SIGKILL while tests/test_the_killer.py::test_kills ran",),
+    )
+    lines = list(stress_lines(result, 80))
+    assert [line for line in lines if len(line) > 80] == [f"  {long.node_id}"]
+    whole = " ".join(unwrapped(result)).replace(f"{long.node_id}:", long.node_id)
+    assert " ".join(lines).split() == whole.split()

@@ -13,7 +13,9 @@ import pytest
 from isolane.coordination.processors import available_processors
 from isolane.model.hunt import Finding, Probe
 from isolane.model.outcome import MISSING
+from isolane.planning.collisions import without_company
 from isolane.planning.hunt import Batch, Suspect, carriers, hunt
+from isolane.planning.inputs import by_its_inputs
 from isolane.planning.survey import dirty_tests
 from isolane.pytest_plugin.engine import engine_of
 from isolane.pytest_plugin.exception_names import NAMES_PLUGIN, exception_names
@@ -110,8 +112,11 @@ class HuntAfterFailures:
                 (looked,) = prober.ask(Batch([Probe((*before, test), looks=True)]))
                 candidates = list(dict.fromkeys([*known, *dirty_tests(looked)]))
                 finding = prober.drive(hunt(Suspect(test, alone.last, before), candidates, are_different, settled))
+                finding = prober.drive(without_company(finding, are_different))
                 if finding.needed:
                     finding = prober.drive(carriers(finding))
+                finding = prober.drive(by_its_inputs(finding))
+                if finding.needed:
                     known = list(dict.fromkeys([*finding.needed, *known]))
                     if finding.needed not in settled:
                         settled.append(finding.needed)

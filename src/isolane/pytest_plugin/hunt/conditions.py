@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
+import sys
 import tempfile
 import time
 from collections.abc import Generator, Sequence
@@ -18,6 +20,8 @@ from isolane.model.hunt import Probe
 from isolane.model.state import Leak
 from isolane.process_state.base import RestoreError
 from isolane.process_state.kinds import KINDS
+from isolane.pytest_plugin.hunt.clocks import set_clock
+from isolane.pytest_plugin.hunt.meeting import Attending, Meeting
 from isolane.pytest_plugin.state.frames import Frames
 from isolane.pytest_plugin.state.start import kinds_of, unseen_kinds
 from isolane.pytest_plugin.state.tracing import Tracer
@@ -46,6 +50,8 @@ class Conditions:
         self._tracer: Tracer | None = None
         self._blamed: list[Any] = []
         self._hushed: Any = None
+        self.meeting: Meeting | None = None
+        """Where two probes run at the same time."""
         self.is_stale = False
         """Whether the probe has begun in another process, which a test has ended."""
 
@@ -57,6 +63,10 @@ class Conditions:
             probe = self._probe = self.probes[worker.unit]
             self.is_stale = item.nodeid != probe.tests[0]
             self._left = len(probe.tests)
+            if probe.seed is not None:
+                self._draw_from(probe.seed)
+            if probe.clock is not None:
+                set_clock(probe.clock)
             self._before = {name: self._kinds[name].snapshot() for name in probe.restored}
             if probe.traced:
                 self._tracer = Tracer(
@@ -76,6 +86,16 @@ class Conditions:
         elif self._tracer is not None:
             return (yield from self._traced(self._tracer))
         return (yield)
+
+    def _draw_from(self, seed: int) -> None:
+        """Seed the generators that everybody shares; pytest-randomly seeds them before each test, by its option."""
+        random.seed(seed)
+        numpy: Any = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed(seed)
+        option: Any = self._config.option
+        if isinstance(getattr(option, "randomly_seed", None), int):
+            option.randomly_seed = seed
 
     def _hush(self, worker: Any) -> None:
         """Let the worker keep to itself what nobody asks about: how the tests end that run before the last one.
@@ -128,22 +148,27 @@ class Conditions:
         self._config.pluginmanager.register(self, "isolane-probe-conditions")
         self._config.pluginmanager.register(_Skipping(self), "isolane-probe-skipping")
         self._config.option.tbstyle = "no"  # nobody reads it, and it takes longer than a test
+        if self.meeting is not None:
+            self._config.pluginmanager.register(Attending(self._config, self.meeting), "isolane-probe-attending")
         self._own_places()
 
     def _own_places(self) -> None:
         """Keep what the tests write to the temporary directory and to the home out of the user's, and of each other's.
 
-        They are gone with the batch.
+        They are gone with the batch. Those that meet have the same ones, as workers have.
         """
         home = Path(tempfile.mkdtemp(prefix="probe-", dir=self._places))
+        own = home
+        if self.meeting is not None:
+            home = self._places / "meeting"
         temporary = home / "tmp"
-        temporary.mkdir()
+        temporary.mkdir(parents=True, exist_ok=True)
         os.environ["HOME"] = str(home)
         os.environ["TMPDIR"] = str(temporary)
         tempfile.tempdir = None
         factory = getattr(self._config, "_tmp_path_factory", None)
         if factory is not None:
-            factory._basetemp = home / "pytest"
+            factory._basetemp = own / "pytest"
             factory._basetemp.mkdir(mode=0o700)
 
 

@@ -25,6 +25,7 @@ from isolane.pytest_plugin.fork.adapters import ControllerState
 from isolane.pytest_plugin.fork.fresh_processes import FreshProcesses
 from isolane.pytest_plugin.fork.reports import Reader
 from isolane.pytest_plugin.hunt.conditions import BLAME_ATTRIBUTE, Conditions
+from isolane.pytest_plugin.hunt.meeting import Meeting
 from isolane.pytest_plugin.phases import PhaseReports
 from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.start import make_watch
@@ -89,8 +90,6 @@ class Prober(FreshProcesses):
         self._longest = 0.0
         self.probes = 0
         """How many have been run."""
-        self.tests = 0
-        """How many tests have been run in them."""
         super().__init__(session, state, plugin, silence=silence or SILENCE, enter=self._conditions.enter)
 
     def close(self) -> None:
@@ -112,9 +111,10 @@ class Prober(FreshProcesses):
                     # Here, and no deeper: tests that count the calls below them find as many as in any forked worker.
                     self._controller.run()
                 finally:
+                    self._end_meeting()
                     for place in self._places.iterdir():
                         shutil.rmtree(place, ignore_errors=True)
-                if self._refresh() and self._count > 1:
+                if self._refresh() and self._count > 1 and not batch.at_once:
                     self._count = 1
                     continue
                 batch = generator.send([self._answer(number) for number in range(len(batch.probes))])
@@ -138,14 +138,24 @@ class Prober(FreshProcesses):
         self._batch = batch
         self._conditions.probes = batch.probes
         self._open = {}
+        if batch.at_once and len(batch.probes) > 1:
+            self._conditions.meeting = Meeting(batch.probes[0].stand, self._directory)
         self._reader = Reader(self._config)
         watch = None
         if any(probe.looks for probe in batch.probes):
             watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks")))
             watch.begin()
         self._prepare(
-            [[self._test_numbers[test] for test in probe.tests] for probe in batch.probes], self._count, watch=watch
+            [[self._test_numbers[test] for test in probe.tests] for probe in batch.probes],
+            len(batch.probes) if batch.at_once else self._count,
+            watch=watch,
+            is_named=batch.at_once,
         )
+
+    def _end_meeting(self) -> None:
+        if self._conditions.meeting is not None:
+            self._conditions.meeting.close()
+            self._conditions.meeting = None
 
     def _answer(self, number: int) -> Answer | None:
         one = self._open.get(number)
@@ -176,7 +186,6 @@ class Prober(FreshProcesses):
         if unit not in self._open:
             self._open[unit] = _Open()
             self.probes += 1
-        self.tests += 1
         self._begun[worker] = time.monotonic()
         self._open[unit].reports[message.test] = PhaseReports()
 
@@ -222,7 +231,7 @@ class Prober(FreshProcesses):
 
     def worker_starts(self, worker: str) -> None:
         """Give it a tree as it was."""
-        if self._count == 1:
+        if self._count == 1 and not self._batch.at_once:
             self._refresh()
         super().worker_starts(worker)
 

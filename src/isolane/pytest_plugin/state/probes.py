@@ -17,6 +17,10 @@ def start_probe(config: pytest.Config, handover: Handover) -> None:
         from isolane.pytest_plugin.hunt.hunting import start_hunting
 
         start_hunting(config, handover)
+    elif handover.probe[0] == "probe":
+        from isolane.pytest_plugin.hunt.fresh_probe import start_fresh_probe
+
+        start_fresh_probe(config, handover)
     elif handover.probe[0] == "stress":
         from isolane.pytest_plugin.stress.stressing import start_stressing
 

@@ -1,0 +1,125 @@
+"""A hunt from its first order to its last finding: who is looked for, in what order, and what is told of it.
+
+Knows no more than :mod:`hunt` of how probes are run; what is found is told as it is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+from isolane.model.clock import Clock, SystemClock
+from isolane.model.hunt import Finding, HuntOrders, Sort
+from isolane.planning.collisions import collision, without_company
+from isolane.planning.hunt import Search, Suspect, carriers, cleaner, hunt
+from isolane.planning.inputs import MOST_BROKEN, by_its_inputs
+from isolane.planning.pairs import all_pairs, with_all_others
+from isolane.planning.survey import Survey, survey
+
+
+class WholeHunt:
+    """tests: the suite, in its order. tell: takes what is found, in types that JSON has. probes: how many have run.
+
+    are_different: as :func:`~isolane.planning.hunt.hunt` takes it.
+    """
+
+    def __init__(
+        self,
+        orders: HuntOrders,
+        tests: Sequence[str],
+        *,
+        tell: Callable[[dict[str, Any]], None],
+        probes: Callable[[], int],
+        are_different: Callable[[int, int, int, int], bool],
+        clock: Clock | None = None,
+    ) -> None:
+        self._orders = orders
+        self._tests = tests
+        self._tell = tell
+        self._probes = probes
+        self._are_different = are_different
+        self._clock = clock or SystemClock()
+        self._known: list[str] = []
+        """Tests that may well be what another one fails after."""
+        self._settled: list[tuple[str, ...]] = []
+        """What has been found for other tests."""
+        self._findings: dict[str, Finding] = {}
+
+    def search(self) -> Search[None]:
+        """Look for all that is asked for."""
+        if self._orders.meetings is not None:
+            yield from self._meet()
+            return
+        tests, asked_for = self._tests, self._orders.wanted
+        wanted = [one for one in tests if any(one == asked or one.endswith(asked) for asked in asked_for)]
+        unknown = [asked for asked in asked_for if not any(one.endswith(asked) for one in wanted)]
+        if unknown:
+            self._tell({"unknown": unknown})
+            return
+        found = yield from survey(tests, self._orders.seeds, wanted)
+        self._tell({"survey": _as_data(found), "tests": len(tests)})
+        self._known = list(found.dirty)
+        for place, (test, outcome) in enumerate(found.broken.items()):
+            finding = Finding(test, Sort.BROKEN, outcome)
+            self._found((yield from by_its_inputs(finding)) if place < MOST_BROKEN else finding)
+        for suspect in found.suspects:
+            self._found((yield from self._look_into(suspect)))
+        if self._orders.all_pairs:
+            yield from self._pairs(wanted or tests, found.dirty)
+
+    def _meet(self) -> Search[None]:
+        known = set(self._tests)
+        for meeting in self._orders.meetings or ():
+            if {meeting.first, meeting.second} <= known:
+                for finding in (yield from collision(meeting)):
+                    self._found(finding)
+        self._tell({"tests": len(known)})
+
+    def _found(self, finding: Finding) -> None:
+        self._findings[finding.test] = finding
+        self._tell({"finding": finding.as_data()})
+
+    def _look_into(self, suspect: Suspect) -> Search[Finding]:
+        """Find what a test ends otherwise after, and what carries it."""
+        begun, before = self._clock.monotonic(), self._probes()
+        finding = yield from hunt(suspect, self._known, self._are_different, self._settled)
+        if self._orders.count > 1:
+            finding = yield from without_company(finding, self._are_different)
+        if finding.needed:
+            finding = yield from carriers(finding)
+        finding = yield from by_its_inputs(finding)
+        if finding.needed:
+            self._known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *self._known]))
+            if self._orders.cleaners and suspect.is_hidden and finding.needed not in self._settled:
+                finding = yield from cleaner(finding, self._tests)
+            if finding.needed not in self._settled:
+                self._settled.append(finding.needed)
+        return replace(finding, probes=self._probes() - before, seconds=self._clock.monotonic() - begun)
+
+    def _pairs(self, wanted: Sequence[str], dirty: Sequence[str]) -> Search[None]:
+        """Run each test after each that leaves something; of one that is known already, tell who else does it."""
+        begun = self._clock.monotonic()
+        found = yield from all_pairs(self._tests, wanted, dirty)
+        seconds = self._clock.monotonic() - begun
+        self._tell({"pairs": [found.told, found.of], "dirty": list(found.dirty), "seconds": seconds})
+        for turned in found.turned:
+            finding = self._findings.get(turned.test)
+            if finding is None or finding.sort is Sort.BROKEN:
+                # A test that the orders have hidden: cleaners run between the two, in each of them.
+                suspect = Suspect(turned.test, turned.alone, turned.after[-1:], is_hidden=True)
+                finding = yield from self._look_into(suspect)
+            if finding.needed:
+                finding = yield from with_all_others(finding, turned.after)
+            self._found(finding)
+
+
+def _as_data(found: Survey) -> dict[str, Any]:
+    return {
+        "suspects": [one.test for one in found.suspects],
+        "broken": list(found.broken),
+        "dirty": list(found.dirty),
+        "orders": found.orders,
+        "seconds": found.seconds,
+    }

@@ -1,0 +1,92 @@
+"""The command that shows what a hunt has found: plain pytest with as few tests as it takes, run once to see."""
+
+from __future__ import annotations
+
+import site
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from isolane.engines.scratch import Scratch, ScratchKeeper
+from isolane.model.hunt import Finding
+from isolane.model.outcome import MISSING, Category, Outcome
+from isolane.model.plan import RunPlan
+from isolane.planning.compare import same_outcome
+from isolane.usecases.execution import Execution, Observer, execute
+from isolane.usecases.selection import options_of, typed
+from isolane.usecases.suggestion import suggest
+from isolane.usecases.workshop import Workshop
+
+MOST_SHOWN = 10
+"""Commands that are run: one for each set of tests after which others end otherwise."""
+_HUNG_SECONDS = 20.0
+
+
+def with_commands(
+    findings: Sequence[Finding], hunted: Execution, workshop: Workshop, scratch: Scratch | None, observer: Observer
+) -> list[Finding]:
+    """Return the findings; the first of each that have the same tests before them has the command that shows it.
+
+    It is run where the probes ran, in the copy of the project, with a home and temporary files of its own.
+    """
+    found = list(findings)
+    keeper = ScratchKeeper(scratch.original, scratch.copy) if scratch else None
+    seen: set[tuple[str, ...]] = set()
+    for place, one in enumerate(found):
+        if one.needed and not one.shared and one.needed not in seen and len(seen) < MOST_SHOWN:
+            seen.add(one.needed)
+            found[place] = _with_command(one, hunted, workshop, observer)
+            if keeper is not None:
+                keeper.refresh()
+    return found
+
+
+def _with_command(one: Finding, hunted: Execution, workshop: Workshop, observer: Observer) -> Finding:
+    for plan in _ways(one, hunted):
+        found = replace(
+            one,
+            command=suggest(workshop, replace(plan, project=workshop.project), _added(hunted)).text,
+            shown=_shows(one, plan, workshop, observer),
+        )
+        if found.shown:
+            return found
+    return found
+
+
+def _ways(one: Finding, hunted: Execution) -> Iterator[RunPlan]:
+    """Yield the runs that may show it: by node ids; else by an order file.
+
+    That is for where pytest has an order of its own, or where it matters what else is imported.
+    """
+    header = hunted.record.header
+    tests = (*one.needed, one.test)
+    hangs = Category.HUNG in (one.alone.category, one.after.category if one.after else None)
+    plan = replace(hunted.plan, label="check", probe=(), stall_seconds=_HUNG_SECONDS if hangs else None)
+    if header is not None:
+        yield replace(plan, arguments=(*options_of(header), *typed(header, tests)))
+    order = hunted.directory / f"order-{sum(map(len, tests))}.txt"
+    order.write_text("\n".join(tests) + "\n", encoding="utf-8", errors="surrogateescape")
+    yield replace(plan, order=order)
+
+
+def _shows(one: Finding, plan: RunPlan, workshop: Workshop, observer: Observer) -> bool:
+    with tempfile.TemporaryDirectory(prefix="isolane-check-", ignore_cleanup_errors=True) as home:
+        temporary = Path(home, "tmp")
+        temporary.mkdir()
+        # What is installed for the user alone is found by the home, too.
+        base = site.getuserbase()
+        places = {"HOME": home, "TMPDIR": str(temporary), "PYTHONUSERBASE": base}
+        plan = replace(plan, environment={**plan.environment, **places})
+        observer.run_started("see it", plan)
+        again = execute(workshop, plan, observer)
+    ended = again.record.outcomes.get(one.test, MISSING)
+    if ended.category in (Category.CRASHED, Category.HUNG):
+        ended = Outcome(ended.category)  # how a process ended is told otherwise of a probe
+    shown = one.after is not None and same_outcome(ended, one.after)
+    observer.run_finished("see it", again.record, "shown" if shown else "not shown")
+    return shown
+
+
+def _added(hunted: Execution) -> tuple[str, ...]:
+    return hunted.record.header.added if hunted.record.header else ()
