@@ -14,10 +14,15 @@ HIDDEN = {
             if before:
                 state.value.clear()
     """,
-    "test_a_leaves.py": "import state\ndef test_leaves(): state.value.append(1)\n",
-    "test_b_between.py": "def test_between(): pass\n",
-    "test_c_victim.py": "import state\ndef test_victim(): assert not state.value\n",
-    "test_d_between.py": "def test_between(): pass\n",
+    # In one module: modules are put in the order of what they took, and then one run in two would show it.
+    "test_a.py": """
+        import state
+
+        def test_leaves(): state.value.append(1)
+        def test_between(): pass
+        def test_victim(): assert not state.value
+        def test_at_last(): pass
+    """,
 }
 
 
@@ -28,8 +33,8 @@ def test_a_thorough_proof_runs_each_test_alone_and_knows_what_pairs_show(project
     assert proof["reason"] == "1 test ends otherwise after certain others, which the runs did not show"
     assert [(one["name"], one["engine"]) for one in proof["phases"]][2] == ("each test alone", "fork")
     (cause,) = proof["causes"]
-    assert (cause["test"], cause["sort"]) == ("test_c_victim.py::test_victim", "victim")
-    assert (cause["needed"], cause["cleaner"]) == (["test_a_leaves.py::test_leaves"], "test_b_between.py::test_between")
+    assert (cause["test"], cause["sort"]) == ("test_a.py::test_victim", "victim")
+    assert (cause["needed"], cause["cleaner"]) == (["test_a.py::test_leaves"], "test_a.py::test_between")
     assert [one["name"] for one in cause["carriers"]] == ["state.value"]
     assert cause["shown"]
     # Who puts it back has changed something, too.
