@@ -1,23 +1,31 @@
-"""When the next call may begin: the calls of a pool keep apart by the throttle's delay."""
+"""When the next call may begin: each permit makes one a delay."""
 
 from __future__ import annotations
+
+from heapq import heapreplace
 
 from isolane.pool.throttle import AIMDThrottle
 
 
 class Gate:
-    """Closes behind each call that begins, for the throttle's delay divided by the permits.
+    """Keeps the calls of each permit apart by the throttle's delay, as it is when the call begins.
 
-    So each permit makes a call once a delay, and the calls of all of them are spread over that time. The time is
-    counted from the call before, with the delay as it was then: after the first capacity errors one call goes at once,
-    which shows whether there is room again. Times are seconds of the monotonic clock. Whoever owns it has it locked.
+    A permit that has not called since the delay was nothing may call at once. So when as many rows as there are permits
+    have been told 'not now', one more still begins, and shows whether there is room again; the next have to wait. Times
+    are seconds of the monotonic clock. Whoever owns it has it locked.
     """
 
     def __init__(self, throttle: AIMDThrottle, permits: int) -> None:
         self._throttle = throttle
-        self._permits = permits
-        self.opens_at = float("-inf")
+        self._permits_open_at = [float("-inf")] * permits
+        """A heap."""
+        self._all_open_at = float("-inf")
         self._held_since: float | None = None
+
+    @property
+    def opens_at(self) -> float:
+        """When the next call may begin; that may be over."""
+        return max(self._permits_open_at[0], self._all_open_at)
 
     def hold(self, now: float) -> None:
         """Note that a call could begin, but for the gate."""
@@ -30,11 +38,11 @@ class Gate:
         return 0.0 if since is None else max(0.0, now - max(since, ready_since))
 
     def close_behind(self, now: float) -> None:
-        """Let the next call wait its time."""
+        """Let the permit with which a call begins wait its time."""
         delay = self._throttle.current_delay_ms
         if delay:
-            self.opens_at = max(self.opens_at, now + delay / 1000 / self._permits)
+            heapreplace(self._permits_open_at, now + delay / 1000)
 
     def close_until(self, moment: float) -> None:
         """Let no call begin before that: the place asked to be left alone."""
-        self.opens_at = max(self.opens_at, moment)
+        self._all_open_at = max(self._all_open_at, moment)
