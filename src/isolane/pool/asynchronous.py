@@ -53,7 +53,7 @@ class AsyncPooledExecutor:
         throttle = AIMDThrottle(self.config)
         self._scheduler = Scheduler(self.config, throttle, stops_unaudited=stops)
         self._desk = CallDesk(throttle, self.audit, redact, stops=stops)
-        self._calls: dict[asyncio.Task[None], Task] = {}
+        self._calls: dict[asyncio.Task[Ending], Task] = {}
         self._timer: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle = asyncio.Event()
@@ -212,8 +212,9 @@ class AsyncPooledExecutor:
             self._timer = None
         loop = asyncio.get_running_loop()
         while isinstance(step := self._scheduler.take(self._clock.monotonic()), Task):
-            call = loop.create_task(self._call(step))
+            call = loop.create_task(self._made(step))
             self._calls[call] = step
+            call.add_done_callback(self._ended)
         if step is not None:
             if isinstance(self._clock, SystemClock):
                 self._timer = loop.call_later(step, self._go_on)
@@ -226,20 +227,19 @@ class AsyncPooledExecutor:
         self._clock.sleep(seconds)
         self._go_on()
 
-    async def _call(self, task: Task) -> None:
-        ending = Ending(None)
-        try:
-            ending = await self._made(task)
-        except BaseException as error:  # noqa: BLE001 - a sink's or our own: whoever waits for the batch is told
-            ending = Ending(None, passing=error)
-        finally:
-            self._scheduler.finish(task, ending, self._clock.monotonic())
-            call = asyncio.current_task()
-            assert call is not None
-            del self._calls[call]
-            self._go_on()
+    def _ended(self, call: asyncio.Task[Ending]) -> None:
+        """Take a call's permit back. In a callback: a coroutine that is cancelled before its first step does nothing."""
+        task = self._calls.pop(call)
+        if call.cancelled():
+            ending = Ending(None)
+        else:
+            error = call.exception()
+            ending = call.result() if error is None else Ending(None, passing=error)
+        self._scheduler.finish(task, ending, self._clock.monotonic())
+        self._go_on()
 
     async def _made(self, task: Task) -> Ending:
+        """Make a call."""
         refused = self._desk.begin(task)
         if refused is not None:
             return refused

@@ -45,6 +45,7 @@ class Scheduler:
         self._batches: set[Batch] = set()
         self._at_work: set[str] = set()
         self._entries = 0
+        self._again_last = False
         self._tally = CallTally()
         self._rows = RowCounts()
         self.under_way = 0
@@ -102,7 +103,10 @@ class Scheduler:
             self._gate.hold(now)
             # A row that comes due meanwhile, or runs out of time, is not kept waiting for the gate.
             return min([closed_for, *(heap[0][0] - now for heap in (due, self._backing_off) if heap)])
-        task = heappop(due)[2] if due else self._next_fresh()
+        # A row that was told 'not now' and one without a call take turns: the place may refuse some rows only.
+        again = bool(due) and not (self._turns and self._again_last)
+        self._again_last = again
+        task = heappop(due)[2] if again else self._next_fresh()
         self._begin(task, now)
         return task
 

@@ -199,7 +199,7 @@ def test_who_changes_its_row_changes_nobody_elses() -> None:
     again, _ = failing({0: 2})
     contexts = [RowContext(shared, f"row-{number}", number) for number in range(3)]
     with PooledExecutor(clock=FakeClock()) as executor:
-        executor.execute_batch(contexts, lambda row, state_id: spoil(row, state_id))
+        executor.execute_batch(contexts, spoil)
 
     assert seen == [["a"]] * 9
     assert shared == {"lines": ["a"], "n": 0}
