@@ -27,7 +27,8 @@ class Throttling(RuleBasedStateMachine):
         self.throttle = AIMDThrottle(self.config)
         self.delay = self.peak = float(least)
         self.errors = self.successes = self.raises = 0
-        self.under_way: list[int] = []
+        self.now = self.felt_at = 0.0
+        self.under_way: list[float] = []
 
     def raise_delay(self) -> None:
         config = self.config
@@ -40,10 +41,15 @@ class Throttling(RuleBasedStateMachine):
         self.peak = max(self.peak, self.delay)
         self.raises += 1
 
+    @rule(seconds=st.sampled_from([0.001, 0.05, 1, 20]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
     @rule()
     def fail(self) -> None:
         self.errors += 1
         self.raise_delay()
+        self.felt_at = self.delay / 1000
         assert self.throttle.on_capacity_error() == pytest.approx(self.delay)
 
     @rule()
@@ -54,7 +60,7 @@ class Throttling(RuleBasedStateMachine):
 
     @rule()
     def begin_a_call(self) -> None:
-        self.under_way.append(self.throttle.raises)
+        self.under_way.append(self.now)
 
     @rule(data=st.data())
     def a_call_fails(self, data: st.DataObject) -> None:
@@ -62,9 +68,10 @@ class Throttling(RuleBasedStateMachine):
             return
         began = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1), label="which"))
         self.errors += 1
-        if began == self.raises or not self.delay:
+        if not self.delay or began > self.felt_at - 1e-5:
             self.raise_delay()
-        assert self.throttle.on_capacity_error(began) == pytest.approx(self.delay)
+            self.felt_at = self.now + self.delay / 1000
+        assert self.throttle.on_capacity_error(began, self.now) == pytest.approx(self.delay)
 
     @invariant()
     def agrees(self) -> None:

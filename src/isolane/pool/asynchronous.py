@@ -228,7 +228,7 @@ class AsyncPooledExecutor:
         self._go_on()
 
     def _ended(self, call: asyncio.Task[Ending]) -> None:
-        """Take a call's permit back. In a callback: a coroutine that is cancelled before its first step does nothing."""
+        """Take a call's permit back; in a callback, as a coroutine cancelled before its first step does nothing."""
         task = self._calls.pop(call)
         if call.cancelled():
             ending = Ending(None)

@@ -15,7 +15,7 @@ class Task:
     """A row on its way to a result. The times are the monotonic clock's, in seconds.
 
     ready_since: when it could have begun its next call, but for its turn and a permit. backoff: for how long it was
-    held back before that. raises: of the throttle, when the last call began. told: its last capacity error.
+    held back before that. told: its last capacity error.
     """
 
     __slots__ = (
@@ -31,7 +31,6 @@ class Task:
         "first_start",
         "index",
         "permit_wait_us",
-        "raises",
         "ready_since",
         "told",
     )
@@ -47,7 +46,6 @@ class Task:
         self.backoff = 0.0
         self.first_start = self.deadline = 0.0
         self.delay_us = self.delayed_us = self.permit_wait_us = 0
-        self.raises = 0
         self.told: CapacityError | None = None
 
 

@@ -72,7 +72,7 @@ class CallDesk:
             else:
                 outcome, delay = CallOutcome.ERROR, throttle.current_delay_ms
         elif isinstance(raised, CapacityError):
-            outcome, delay = CallOutcome.CAPACITY, throttle.on_capacity_error(task.raises)
+            outcome, delay = CallOutcome.CAPACITY, throttle.on_capacity_error(started, ended)
             capacity = raised.with_traceback(None)  # It is kept while the row backs off; its frames need not be.
         elif isinstance(raised, Exception):
             outcome, delay = CallOutcome.EXCEPTION, throttle.current_delay_ms

@@ -122,6 +122,8 @@ class Scheduler:
                 self._stop_all(ending.unaudited)
         if ending.passing is not None:
             self.end(batch, ending.passing)
+        if ending.capacity is not None or (ending.result is not None and ending.result.is_success):
+            self._gate.told(has_room=ending.capacity is None)
         if ending.result is not None:
             self._settle(task, ending.result, now)
         elif ending.capacity is not None and batch in self._batches and batch.failure is None:
@@ -208,7 +210,6 @@ class Scheduler:
         task.delay_us = microseconds(task.backoff + held)
         task.delayed_us += task.delay_us
         task.permit_wait_us = max(0, microseconds(now - task.ready_since - held))
-        task.raises = self._throttle.raises
         self.under_way += 1
 
     def _back_off(self, task: Task, error: CapacityError, delay: float, now: float) -> None:

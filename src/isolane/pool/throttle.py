@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from isolane.pool.config import PoolConfig
 
+_NEAR = 1e-5
+"""Seconds: a call that was put off by the delay began no sooner than that before it was over."""
+
 
 @dataclass(frozen=True)
 class ThrottleStatistics:
@@ -30,8 +33,8 @@ class AIMDThrottle:
     ([50.0, 100.0, 200.0], 150.0)
 
     The rule is that of TCP's congestion control (Chiu and Jain, 1989), with the delay where TCP has a window. Also from
-    there: the calls that are under way when room runs out all fail, and tell of the same shortage. Who gives ``began``
-    has it counted once.
+    there: what was under way before a raise could have an effect tells of the same shortage. Who says when a call began
+    and when it failed has the delay raised once for it.
     """
 
     def __init__(self, config: PoolConfig) -> None:
@@ -42,30 +45,29 @@ class AIMDThrottle:
         self._lock = threading.Lock()
         self._delay = self._peak = self._least
         self._capacity_errors = self._successes = self._raises = 0
+        self._felt_at = float("-inf")
+        """From when on calls begin that the last raise has kept apart."""
 
     @property
     def current_delay_ms(self) -> float:
         """The delay at present."""
         return self._delay
 
-    @property
-    def raises(self) -> int:
-        """How often the delay was raised: what to give as ``began`` when the call that begins now has failed."""
-        return self._raises
-
-    def on_capacity_error(self, began: int | None = None) -> float:
+    def on_capacity_error(self, began: float | None = None, failed: float = 0.0) -> float:
         """Count a capacity error, raise the delay and return it.
 
-        began: ``raises`` as it was when the call began. If the delay has been raised since, and is still up, then it
-        was for the same shortage, and is left as it is. None raises it in any case.
+        began, failed: when the call did, in seconds of a monotonic clock. A call that began before the last raise, or
+        sooner after it than the delay is long, tells nothing new, and while there is a delay it is left as it is.
+        Without them it is raised in any case.
         """
         with self._lock:
             self._capacity_errors += 1
-            if began is None or began == self._raises or not self._delay:
+            if began is None or not self._delay or began > self._felt_at - _NEAR:
                 raised = self._delay * self._multiplier if self._delay else max(self._step, self._least)
                 self._delay = min(raised, self._most)
                 self._peak = max(self._peak, self._delay)
                 self._raises += 1
+                self._felt_at = failed + self._delay / 1000
             return self._delay
 
     def on_success(self) -> float:

@@ -95,11 +95,20 @@ class StandingTime(FakeClock):
         super().__init__(start=1000.0)
         self.asked: queue.SimpleQueue[float] = queue.SimpleQueue()
         self._conditions: set[threading.Condition] = set()
+        self._goes_on = False
 
     def wait(self, condition: threading.Condition, seconds: float) -> None:
+        if self._goes_on:
+            self.advance(seconds)
+            return
         self._conditions.add(condition)
         self.asked.put(seconds)
         condition.wait()
+
+    def let_go_on(self) -> None:
+        """From now on time passes as fast as the pool likes."""
+        self._goes_on = True
+        self.let_pass(0)
 
     def let_pass(self, seconds: float) -> None:
         self.advance(seconds)

@@ -31,8 +31,7 @@ def test_the_next_row_begins_at_once_while_as_many_as_there_are_permits_back_off
         assert futures[size].result(GUARD).row == doubled(size + 1)[size]
         assert sorted(log) == [(number, 0) for number in range(size + 1)]
         assert executor.pending_count == size
-        time.asked.get(timeout=GUARD)
-        time.let_pass(10)
+        time.let_go_on()
 
         assert [future.result(GUARD).row for future in futures] == doubled(size + 1)
     assert (executor.pending_count, executor.available_permits) == (0, size)

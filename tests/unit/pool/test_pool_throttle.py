@@ -46,20 +46,19 @@ def test_what_it_has_counted() -> None:
 
 def test_calls_that_fail_together_raise_the_delay_once() -> None:
     throttle = AIMDThrottle(PoolConfig())
-    began = throttle.raises
 
-    assert [throttle.on_capacity_error(began) for _ in range(5)] == [50] * 5
-    assert throttle.on_capacity_error(throttle.raises) == 100
-    assert throttle.get_stats().capacity_errors == 6
+    assert [throttle.on_capacity_error(began=0.9, failed=1.0) for _ in range(5)] == [50] * 5
+    assert throttle.on_capacity_error(began=1.04, failed=1.1) == 50  # The delay has not been felt by then.
+    assert throttle.on_capacity_error(began=1.05, failed=1.2) == 100
+    assert (throttle.get_stats().capacity_errors, throttle.get_stats().raises) == (7, 2)
 
 
 def test_a_late_failure_raises_a_delay_that_has_gone_down_to_nothing() -> None:
     throttle = AIMDThrottle(PoolConfig())
-    began = throttle.raises
-    throttle.on_capacity_error(began)
+    throttle.on_capacity_error(began=0.9, failed=1.0)
     throttle.on_success()
 
-    assert throttle.on_capacity_error(began) == 50
+    assert throttle.on_capacity_error(began=0.9, failed=1.1) == 50
 
 
 def test_many_threads() -> None:
