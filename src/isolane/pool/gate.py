@@ -11,9 +11,8 @@ class Gate:
     """Keeps the calls of each permit apart by the throttle's delay, as it is when the call begins.
 
     A permit that has not called since the delay was nothing may call at once. So when as many rows as there are permits
-    have been told 'not now', one more still begins. When as many calls as there are permits have begun after a refusal,
-    and for as long as none succeeds, one call a delay is made to see whether there is room again. Times are seconds of
-    the monotonic clock. Whoever owns it has it locked.
+    have been told 'not now', one more still begins. After that, and for as long as no call succeeds, one call a delay is
+    made to see whether there is room again. Times are seconds of the monotonic clock. Whoever owns it has it locked.
     """
 
     def __init__(self, throttle: AIMDThrottle, permits: int) -> None:
@@ -21,14 +20,16 @@ class Gate:
         self._permits_open_at = [float("-inf")] * permits
         """A heap."""
         self._all_open_at = self._next_look_at = float("-inf")
-        self._is_refused = False
-        self._calls_since = 0
+        self._refusals = 0
+        """Since the last success."""
         self._held_since: float | None = None
 
-    @property
-    def opens_at(self) -> float:
-        """When the next call may begin; that may be over."""
-        return max(self._permits_open_at[0], self._all_open_at, self._next_look_at)
+    def opens_at(self, under_way: int) -> float:
+        """Return when the next call may begin, with so many under way; that may be over."""
+        opens_at = max(self._permits_open_at[0], self._all_open_at)
+        if self._refusals and self._refusals + under_way > len(self._permits_open_at):
+            return max(opens_at, self._next_look_at)
+        return opens_at
 
     def hold(self, now: float) -> None:
         """Note that a call could begin, but for the gate."""
@@ -45,17 +46,11 @@ class Gate:
         delay = self._throttle.current_delay_ms
         if delay:
             heapreplace(self._permits_open_at, now + delay / 1000)
-        if self._is_refused:
-            self._calls_since += 1
-            if self._calls_since >= len(self._permits_open_at):
-                self._next_look_at = now + delay / 1000
+            self._next_look_at = now + delay / 1000
 
     def told(self, has_room: bool) -> None:
         """Note what a call was told: that it succeeded, or 'not now'."""
-        self._is_refused = not has_room
-        if has_room:
-            self._next_look_at = float("-inf")
-            self._calls_since = 0
+        self._refusals = 0 if has_room else self._refusals + 1
 
     def close_until(self, moment: float) -> None:
         """Let no call begin before that: the place asked to be left alone."""

@@ -98,7 +98,7 @@ class Scheduler:
             return None
         if not due and not self._turns:
             return self._backing_off[0][0] - now if self._backing_off else None
-        closed_for = self._gate.opens_at - now
+        closed_for = self._gate.opens_at(self.under_way) - now
         if closed_for > _NOW:
             self._gate.hold(now)
             # A row that comes due meanwhile, or runs out of time, is not kept waiting for the gate.
