@@ -97,7 +97,10 @@ class AsyncPooledExecutor:
         changed = asyncio.Event()
         batch = Batch(process_fn, ReorderBuffer(self._clock), changed.set)
         self._add(batch, [context])
-        return asyncio.get_running_loop().create_task(self._result_of(batch, changed))
+        waiting = asyncio.get_running_loop().create_task(self._result_of(batch, changed))
+        # Cancelled before its first step, the coroutine itself does nothing.
+        waiting.add_done_callback(lambda _: self._give_up(batch))
+        return waiting
 
     async def stream(
         self,
@@ -197,13 +200,19 @@ class AsyncPooledExecutor:
         return result
 
     async def _end(self, batch: Batch) -> None:
-        """Give up a batch: drop its rows that wait, cancel its calls, and see them end."""
-        self._scheduler.end(batch)
+        """Give up a batch, and see its calls end."""
+        calls = self._give_up(batch)
+        if calls:
+            await asyncio.wait(calls)
+
+    def _give_up(self, batch: Batch) -> list[asyncio.Task[Ending]]:
+        """Drop a batch's rows that wait, cancel its calls and return these."""
+        if self._scheduler.end(batch) and not self._scheduler.pending_count:
+            self._idle.set()
         calls = [call for call, task in self._calls.items() if task.batch is batch]
         for call in calls:
             call.cancel()
-        if calls:
-            await asyncio.wait(calls)
+        return calls
 
     def _go_on(self) -> None:
         """Make the calls that can be made now, and see to it that the next are made in time."""

@@ -11,8 +11,8 @@ class Gate:
     """Keeps the calls of each permit apart by the throttle's delay, as it is when the call begins.
 
     A permit that has not called since the delay was nothing may call at once. So when as many rows as there are permits
-    have been told 'not now', one more still begins. After that, and for as long as no call succeeds, one call a delay is
-    made to see whether there is room again. Times are seconds of the monotonic clock. Whoever owns it has it locked.
+    have been told 'not now', one more still begins. After that, and for as long as no call succeeds, one call a delay
+    is made to see whether there is room again. Times are seconds of the monotonic clock. Whoever owns it has it locked.
     """
 
     def __init__(self, throttle: AIMDThrottle, permits: int) -> None:

@@ -66,6 +66,8 @@ class Scheduler:
         """Take rows on, all or none: :class:`PoolUseError` if closed, :class:`PoolValueError` for a name twice."""
         if self.is_closed:
             raise PoolUseError("pool-closed", "The executor is shut down.", "Make another one.")
+        if batch.failure is not None:
+            return  # It failed while its stream was elsewhere: no further call.
         stranger = next((one for one in contexts if not isinstance(one, RowContext)), None)
         if stranger is not None:
             raise PoolValueError("bad-row", f"A row is a {type(stranger).__name__}.", "Wrap it in a RowContext.")

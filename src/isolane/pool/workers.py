@@ -10,14 +10,14 @@ that wants to wait, and finds a lead whose time is later than its own, becomes t
 
 from __future__ import annotations
 
-import atexit
 import os
+import sys
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
-from weakref import WeakSet
 
 from isolane.model.clock import Clock
 from isolane.pool.batch import Batch, Task
@@ -29,7 +29,7 @@ from isolane.pool.waiting import Waiting
 
 _calling: ContextVar[Workers | None] = ContextVar("isolane_pool_workers", default=None)
 """Whose call is made in this context."""
-_alive: WeakSet[Workers] = WeakSet()
+_alive: weakref.WeakSet[Workers] = weakref.WeakSet()
 _PATIENCE = 1.0
 """Seconds; the lock is held for microseconds, or by who waits for it."""
 
@@ -84,6 +84,8 @@ class Workers:
 
     def end(self, batch: Batch) -> int:
         """Give up a batch's rows that wait, and return how many."""
+        if self._is_forked():
+            return 0
         with self.lock:
             dropped = self.scheduler.end(batch)
             self._call_all_if_done()
@@ -153,14 +155,14 @@ class Workers:
             self._made += 1
             thread = threading.Thread(target=self._work, name=f"{self._name}-{self._made}", daemon=True)
             self._threads.add(thread)
+            _alive.add(self)
             try:
                 thread.start()
-            except RuntimeError:
-                self._threads.discard(thread)
-                if not self._threads:
-                    raise
-                return
-            _alive.add(self)
+            except BaseException as error:
+                if thread.ident is None:
+                    self._threads.discard(thread)
+                if not (isinstance(error, RuntimeError) and self._threads):
+                    raise  # Where there is another thread, that one will do.
 
     def _call_all_if_done(self) -> None:
         if self.scheduler.is_closed and not self.scheduler.pending_count:
@@ -248,12 +250,17 @@ class Workers:
                 delivery = self._deliveries.popleft()
             except IndexError:
                 return
-            delivery()
+            try:
+                delivery()
+            except BaseException:  # noqa: BLE001 - a callback of the user's; the thread has other rows to see to
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
-@atexit.register
 def _end_all() -> None:
     """See to it that no thread of a pool runs while the interpreter goes down."""
     for workers in list(_alive):
         workers.interrupt()
         workers.join()
+
+
+weakref.finalize(_alive, _end_all)  # At exit. An atexit handler of our own would be a trace that the first test leaves.

@@ -168,6 +168,12 @@ def test_what_is_cancelled_ends_its_calls_and_gives_its_permits_back() -> None:
             future.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await future
+
+            at_once = executor.submit(rows(1, "at-once")[0], hang)
+            at_once.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await at_once
+            await executor.execute_batch(rows(1, "between"), later)
             assert await is_whole(executor)
 
     asyncio.run(main())

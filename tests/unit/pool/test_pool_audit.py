@@ -251,6 +251,16 @@ def test_a_stream_and_a_future_stop_too() -> None:
             executor.submit(rows(1)[0], double).result(20)
 
 
+def test_a_stream_that_has_failed_meanwhile_makes_no_further_call() -> None:
+    process, log = tracked(lambda *_: None)
+    with PooledExecutor(audit=BrokenSink(1)) as executor:
+        stream = executor.stream(rows(9), process, ahead=3)
+        with pytest.raises(AuditError):
+            list(stream)
+        executor.shutdown()
+    assert len(log) == 2
+
+
 def test_work_that_is_not_on_record_can_be_allowed() -> None:
     with PooledExecutor(audit=BrokenSink(2), audit_failure="continue") as executor:
         results = executor.execute_batch(rows(5), double)

@@ -67,6 +67,25 @@ def test_a_callback_may_submit_more(executor: PooledExecutor) -> None:
     assert more[0].result(GUARD).is_success  # type: ignore[attr-defined]
 
 
+def test_a_callback_that_ends_its_thread_takes_no_row_along(
+    executor: PooledExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(args.exc_type))
+
+    def leave(_: object) -> None:
+        raise SystemExit
+
+    go_on = threading.Event()
+    future = executor.submit(rows(1)[0], lambda row, _: TransformResult.success(go_on.wait(GUARD)))
+    future.add_done_callback(leave)
+    go_on.set()
+
+    assert [result.row for result in executor.execute_batch(rows(20, "next"), double)] == doubled(20, "next")
+    executor.shutdown()
+    assert told == [SystemExit]
+
+
 @pytest.mark.req("PC1")
 @pytest.mark.parametrize("executor", [PoolConfig(pool_size=4)], indirect=True)
 def test_a_stream_is_in_order(executor: PooledExecutor) -> None:
