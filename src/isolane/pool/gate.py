@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heapq import heapreplace
 
+from isolane.pool.config import PoolConfig
 from isolane.pool.throttle import AIMDThrottle
 
 
@@ -11,17 +12,19 @@ class Gate:
     """Keeps the calls of each permit apart by the throttle's delay, as it is when the call begins.
 
     A permit that has not called since the delay was nothing may call at once. So when as many rows as there are permits
-    have been told 'not now', one more still begins. After that, and for as long as no call succeeds, one call a delay
-    is made to see whether there is room again. Times are seconds of the monotonic clock. Whoever owns it has it locked.
+    have been told 'not now', one more still begins. Beyond that it is careful: refusals, less the answers since then,
+    and calls under way are together no more than the permits, but for one call a delay, which looks whether there is
+    room. Times are seconds of the monotonic clock. Whoever owns it has it locked.
     """
 
-    def __init__(self, throttle: AIMDThrottle, permits: int) -> None:
+    def __init__(self, throttle: AIMDThrottle, config: PoolConfig) -> None:
         self._throttle = throttle
-        self._permits_open_at = [float("-inf")] * permits
+        self._step = config.recovery_step_ms
+        self._permits_open_at = [float("-inf")] * config.pool_size
         """A heap."""
         self._all_open_at = self._next_look_at = float("-inf")
         self._refusals = 0
-        """Since the last success."""
+        """Less one for each answer since."""
         self._held_since: float | None = None
 
     def opens_at(self, under_way: int) -> float:
@@ -46,11 +49,13 @@ class Gate:
         delay = self._throttle.current_delay_ms
         if delay:
             heapreplace(self._permits_open_at, now + delay / 1000)
-            self._next_look_at = now + delay / 1000
+        if self._refusals:
+            self._next_look_at = now + max(delay, self._step) / 1000
 
     def told(self, has_room: bool) -> None:
-        """Note what a call was told: that it succeeded, or 'not now'."""
-        self._refusals = 0 if has_room else self._refusals + 1
+        """Note what a call was told: an answer, or 'not now'."""
+        most = len(self._permits_open_at) + 1
+        self._refusals = max(0, self._refusals - 1) if has_room else min(most, self._refusals + 1)
 
     def close_until(self, moment: float) -> None:
         """Let no call begin before that: the place asked to be left alone."""

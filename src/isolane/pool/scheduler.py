@@ -36,7 +36,7 @@ class Scheduler:
     def __init__(self, config: PoolConfig, throttle: AIMDThrottle, *, stops_unaudited: bool) -> None:
         self._config = config
         self._throttle = throttle
-        self._gate = Gate(throttle, config.pool_size)
+        self._gate = Gate(throttle, config)
         self._stops_unaudited = stops_unaudited
         self._turns: deque[Batch] = deque()
         """Batches with fresh rows, each once, whose turn is next first."""
@@ -124,7 +124,7 @@ class Scheduler:
                 self._stop_all(ending.unaudited)
         if ending.passing is not None:
             self.end(batch, ending.passing)
-        if ending.capacity is not None or (ending.result is not None and ending.result.is_success):
+        if ending.capacity is not None or ending.result is not None:
             self._gate.told(has_room=ending.capacity is None)
         if ending.result is not None:
             self._settle(task, ending.result, now)
