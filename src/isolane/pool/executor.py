@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from isolane.model.clock import Clock, SystemClock
 from isolane.pool.audit import AuditSink, MemoryAudit
 from isolane.pool.batch import Batch
+from isolane.pool.bell import Bell
 from isolane.pool.calls import CallDesk
 from isolane.pool.config import PoolConfig
 from isolane.pool.counts import PoolStatistics
@@ -87,13 +87,12 @@ class PooledExecutor:
         :class:`PoolUseError` on an executor that is shut down, and in a call of its own.
         """
         self._workers.check()
-        done = threading.Condition(self._workers.lock)
-        batch = Batch(process_fn, ReorderBuffer(self._clock), done.notify_all)
+        bell = Bell()
+        batch = Batch(process_fn, ReorderBuffer(self._clock), bell.ring)
         try:
             self._workers.add(batch, list(contexts))
-            with done:
-                while not batch.is_over:
-                    done.wait()
+            while not batch.is_over:
+                bell.wait()
         except BaseException:
             self._workers.end(batch)
             raise
@@ -162,8 +161,8 @@ class PooledExecutor:
         self, source: Iterator[RowContext], process_fn: ProcessFunction, ahead: int
     ) -> Iterator[TransformResult]:
         workers = self._workers
-        changed = threading.Condition(workers.lock)
-        batch = Batch(process_fn, ReorderBuffer(self._clock), changed.notify_all, streams=True)
+        bell = Bell()
+        batch = Batch(process_fn, ReorderBuffer(self._clock), bell.ring, streams=True)
         in_hand = 0
         has_more = True
         try:
@@ -178,9 +177,8 @@ class PooledExecutor:
                     in_hand += 1
                     ready = batch.buffer.take_ready()
                 else:
-                    with changed:
-                        while not (ready := batch.buffer.take_ready()) and not batch.is_over:
-                            changed.wait()
+                    while not (ready := batch.buffer.take_ready()) and not batch.is_over:
+                        bell.wait()
                 for one in ready:
                     in_hand -= 1
                     yield one.result

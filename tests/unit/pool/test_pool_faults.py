@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -100,6 +101,26 @@ def test_what_ends_a_program_passes_through(executor: PooledExecutor, kind: type
     told = executor.get_stats().rows
     assert (told.succeeded, told.dropped) == (3, 47)
     assert is_whole(executor)
+
+
+@pytest.mark.req("SL1")
+def test_ctrl_c_passes_through_whoever_waits(executor: PooledExecutor) -> None:
+    go_on = threading.Event()
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+
+    def press(row: dict[str, int], state_id: str) -> TransformResult:
+        signal.pthread_kill(main_thread, signal.SIGINT)
+        assert go_on.wait(GUARD)
+        return double(row, state_id)
+
+    with pytest.raises(KeyboardInterrupt):
+        executor.execute_batch(rows(1), press)
+    assert executor.pending_count == 1  # A call cannot be interrupted. Its result is nobody's.
+    go_on.set()
+    assert [result.row for result in executor.execute_batch(rows(4, "next"), double)] == doubled(4, "next")
+    executor.shutdown()
+    assert (executor.pending_count, executor.available_permits) == (0, 2)
 
 
 @pytest.mark.req("SL1")
