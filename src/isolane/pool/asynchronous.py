@@ -33,7 +33,7 @@ class AsyncPooledExecutor:
     """:class:`~isolane.pool.executor.PooledExecutor` for coroutines; arguments and rules are the same.
 
     It belongs to the event loop in which it is first used, and to its thread. A record is written before the loop goes
-    on: 20 microseconds with JSONL, some 50 with SQLite. What cancels :meth:`execute_batch` cancels its calls, and
+    on: with a sink on a disk, the loop waits for the disk. What cancels :meth:`execute_batch` cancels its calls, and
     waits for them to end. With a clock that is not the machine's, the clock sleeps instead of the loop.
     """
 

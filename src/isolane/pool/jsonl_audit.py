@@ -16,7 +16,7 @@ class JsonlAudit:
     """Appends records to a file. Each goes out by a ``write`` of its own: a process that is killed loses none.
 
     A file that is there is gone on with, and its numbers of calls, too; what a killed process left of a last line is
-    cut. For that one number a ``state_id`` is kept in memory, some 150 bytes. What JSON has no form for is written as
+    cut. For that one number a ``state_id`` is kept in memory, some 100 bytes. What JSON has no form for is written as
     its ``repr``. The file is locked: a second writer, in any process, gets an :class:`AuditError`, and so does who
     names a file that cannot be used.
     """

@@ -11,7 +11,7 @@ _PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
 def own_copy(value: Any) -> Any:
     """Return a copy that shares nothing changeable with the value.
 
-    Most rows are flat: those are copied without the bookkeeping of ``copy.deepcopy``, which takes ten times as long.
+    Most rows are flat: those are copied without the bookkeeping of ``copy.deepcopy``, in a fifth of its time.
     """
     kind = type(value)
     if kind in _PLAIN:

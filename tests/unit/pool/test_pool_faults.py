@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -197,7 +198,9 @@ def test_a_call_may_submit_more_rows_and_use_another_executor(executor: PooledEx
 
 def test_a_forked_child_is_told_and_can_leave(executor: PooledExecutor) -> None:
     executor.execute_batch(rows(2), double)
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python says from 3.12 on what is tested here.
+        child = os.fork()
     if not child:
         code = 1
         try:

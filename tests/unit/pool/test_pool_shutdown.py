@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pool_processes import GUARD, StandingTime, double, doubled, failing, rows
 
-from isolane.pool import PoolConfig, PooledExecutor, PoolUseError, TransformResult
+from isolane.pool import CapacityError, PoolConfig, PooledExecutor, PoolUseError, TransformResult
 
 
 @pytest.mark.req("PC6")
@@ -97,6 +97,18 @@ def test_a_call_that_is_told_not_now_after_the_shutdown_is_not_tried_again() -> 
     assert future.result(GUARD).reason == {"reason": "shutdown", "error": "429: not now", "calls": 1}
     assert log == [(0, 0)]
     executor.shutdown()
+
+
+def test_the_fixture_does_not_wait_for_a_row_that_backs_off(executor: PooledExecutor) -> None:
+    """That it has ended its threads is looked at after each test here."""
+
+    def refuse(row: object, state_id: str) -> TransformResult:
+        told.set()
+        raise CapacityError(503, retry_after=3000)
+
+    told = threading.Event()
+    executor.submit(rows(1)[0], refuse)
+    assert told.wait(GUARD)
 
 
 @pytest.mark.parametrize("wait", [True, False])
