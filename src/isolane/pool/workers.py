@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -30,8 +31,8 @@ from isolane.pool.waiting import Waiting
 _calling: ContextVar[Workers | None] = ContextVar("isolane_pool_workers", default=None)
 """Whose call is made in this context."""
 _alive: weakref.WeakSet[Workers] = weakref.WeakSet()
-_PATIENCE = 1.0
-"""Seconds; the lock is held for microseconds, or by who waits for it."""
+_LOOKS, _BETWEEN_LOOKS = 500, 0.001
+"""Seconds between them. The lock is held for microseconds, or by the very thread that looks."""
 
 
 class Workers:
@@ -137,15 +138,18 @@ class Workers:
     def _from_anywhere(self, action: Callable[[], object]) -> None:
         """Do something that takes the lock, in a thread that may have it.
 
-        The garbage collector interrupts a thread anywhere. Where the lock is not to be had, another thread does it.
+        The garbage collector interrupts a thread anywhere. Where the lock does not get free, another thread does it.
         """
         if self._is_forked():
             return
-        if self.lock.acquire(timeout=_PATIENCE):
-            self.lock.release()
-            action()
-        else:
-            threading.Thread(target=action, name=f"{self._name}-end", daemon=True).start()
+        looks = 0
+        while self.lock.locked():
+            if looks == _LOOKS:
+                threading.Thread(target=action, name=f"{self._name}-end", daemon=True).start()
+                return
+            looks += 1
+            time.sleep(_BETWEEN_LOOKS)
+        action()
 
     def _call_one(self) -> None:
         """See to it that a thread comes for what there is to do. The lock is held."""

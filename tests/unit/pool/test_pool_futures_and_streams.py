@@ -148,6 +148,27 @@ def test_a_stream_that_is_left_gives_up_its_rows(how: str) -> None:
         assert max(number for number, _ in log) < 20
 
 
+def test_a_stream_that_is_forgotten_by_a_thread_that_has_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the garbage collector finds it in the midst of the pool's own work: here while the clock is read."""
+    clock = FakeClock()
+    forgotten = threading.Event()
+    with PooledExecutor(clock=clock) as pool:
+        held = [pool.stream(rows(9, "forgotten"), double)]
+        next(held[0])
+        read = clock.monotonic
+
+        def forget() -> float:
+            if held and threading.current_thread() is forgetting[0]:
+                held.clear()
+                forgotten.set()
+            return read()
+
+        forgetting = [threading.current_thread()]
+        monkeypatch.setattr(clock, "monotonic", forget)
+        assert [result.row for result in pool.execute_batch(rows(3), double)] == doubled(3)
+        assert forgotten.is_set()
+
+
 def test_a_stream_whose_source_fails(executor: PooledExecutor) -> None:
     def source() -> Iterator[RowContext]:
         yield from rows(3)
