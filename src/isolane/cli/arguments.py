@@ -84,6 +84,17 @@ def new_parser() -> argparse.ArgumentParser:
     replay.add_argument("--python", help="the project's interpreter (default: the run's)")
     _stall_timeout(replay)
 
+    push = _verb(verbs, "push", "send records of runs to a server, which may say 'not now'")
+    push.add_argument("runs", nargs="+", metavar="RUN", help="a run's id, the beginning of one, its directory, or last")
+    push.add_argument("--to", required=True, metavar="URL", help="where each run's events are sent by POST")
+    push.add_argument(
+        "--patience",
+        type=_seconds,
+        metavar="S",
+        help="for how long a server that says 'not now' is asked again (default: 60)",
+    )
+    _folder_option(push)
+
     explain = _verb(verbs, "explain", "run one test again: which line changed the state that it leaves behind?")
     explain.add_argument("test", metavar="TEST", help="the test's node id")
     _project_option(explain)

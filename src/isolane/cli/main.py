@@ -188,6 +188,20 @@ def _replay(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
     return ExitCode.INTERNAL_ERROR if result.exit_code is None else result.exit_code
 
 
+def _push(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.usecases.push import PATIENCE, PushRequest, push
+
+    patience = PATIENCE if options.patience is None else options.patience
+    pushed = push(PushRequest(tuple(options.runs), options.to, options.project, patience))
+    progress.close()
+    for one in pushed:
+        if one.failure:
+            say(one_line(f"isolane: {one.run} was not sent: {one.failure}. [not-pushed]"))
+        else:
+            _print_lines([f"{one.run} sent, {one.size:,} bytes"])
+    return ExitCode.INTERNAL_ERROR if any(one.failure for one in pushed) else ExitCode.OK
+
+
 def _hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.reports.hunt_text import hunt_as_data, hunt_lines
     from isolane.usecases.collisions import hunt_collisions
@@ -285,6 +299,7 @@ _VERBS: dict[str, _Verb] = {
     "bench": _bench,
     "gate": _gate,
     "replay": _replay,
+    "push": _push,
     "explain": _explain,
     "hunt": _hunt,
     "map": _map,

@@ -24,6 +24,7 @@ T = TypeVar("T")
 _MORE = (
     "isolane.pytest_plugin.process_fixtures",
     "isolane.pytest_plugin.lease_fixtures",
+    "isolane.pytest_plugin.pool_fixtures",
     "isolane.pytest_plugin.service_fixtures",
 )
 """Fixtures and hooks that belong to these."""
