@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 from isolane.model.state import Change, Level, Plain
 from isolane.process_state.base import RestoreError
-from isolane.process_state.places import describe
+from isolane.process_state.origins import is_library_module
+from isolane.process_state.places import describe, module_of, qualified_name
 from isolane.process_state.slots import name_of
 
 _OF_OTHER_KINDS = frozenset({"decimal_context", "warnings_context"})
@@ -29,7 +31,7 @@ class ContextVariablesKind:
     def diff(self, before: Values, after: Values) -> list[Change]:
         """Return a change a variable that was set to something else, or reset."""
         return [
-            Change(self.name, variable.name, _tell(before, variable), _tell(after, variable), Level.SUSPECT)
+            Change(self.name, variable.name, _tell(before, variable), _tell(after, variable), _level(after, variable))
             for variable in _differing(before, after)
         ]
 
@@ -76,6 +78,13 @@ def _effective(values: Values, variable: ContextVar[Any]) -> Any:
         return Context().run(variable.get)
     except LookupError:
         return _ABSENT
+
+
+def _level(values: Values, variable: ContextVar[Any]) -> Level:
+    """Return how bad a new value is: harmless where a library has put an object there that is its own affair."""
+    cls = type(_effective(values, variable))
+    is_private = qualified_name(cls).rpartition(".")[2].startswith("_")
+    return Level.HARMLESS if is_private and is_library_module(sys.modules.get(module_of(cls))) else Level.SUSPECT
 
 
 def _tell(values: Values, variable: ContextVar[Any]) -> Plain:

@@ -291,6 +291,11 @@ def module_of(cls: type) -> str:
     return found if type(found) is str else ""
 
 
+def found_in_class(cls: type, name: str) -> object:
+    """Return what a class has or inherits under a name, as it stands there; ``None`` for nothing."""
+    return next((_class_namespace(base)[name] for base in _mro(cls) if name in _class_namespace(base)), None)
+
+
 def size_and_ends(thing: Any, sort: Sort) -> tuple[int, list[Any]]:
     """Return the length of a large container, and its first and last items."""
     if sort is MAPPING or sort is NAMESPACE:

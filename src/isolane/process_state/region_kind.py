@@ -11,6 +11,7 @@ from isolane.model.state import Change, Level
 from isolane.process_state import contents, places
 from isolane.process_state.base import RestoreError
 from isolane.process_state.contents import ABSENT, Content, Edit
+from isolane.process_state.filled import happens_by_itself, is_order_of_keys
 from isolane.process_state.places import Sort
 from isolane.process_state.project_modules import ProjectModules
 from isolane.process_state.regions import Place, PlaceKey, Region, Root, Walk
@@ -115,10 +116,12 @@ class RegionKind:
 
     def _tell(self, old: Place, new: Place) -> Iterator[Change]:
         was, now = old.content.values, new.content.values
+        is_harmless = is_order_of_keys(old.sort, old.name, old.content, new.content)
         if old.sort.is_keyed:
             made = contents.edits(old.content, new.content)
             if not made and old.sort is places.MAPPING:
-                yield Change(self.name, old.name, "its keys in one order", "in another", Level.SUSPECT)
+                worst = Level.HARMLESS if is_harmless else Level.SUSPECT
+                yield Change(self.name, old.name, "its keys in one order", "in another", worst)
         elif old.sort is places.BUFFER:
             yield self._change(old.name, was[0], now[0], Level.SUSPECT)
             return
@@ -130,10 +133,14 @@ class RegionKind:
             ]
         else:
             told = _difference(was, now)
-            yield Change(self.name, old.name, f"{len(was)} items", f"{len(now)} items{told}", Level.SUSPECT)
+            worst = Level.HARMLESS if is_harmless else Level.SUSPECT
+            yield Change(self.name, old.name, f"{len(was)} items", f"{len(now)} items{told}", worst)
             return
         for number, edit in enumerate(made):
-            level = self._level(old, edit) if old.sort.is_keyed else _level_of(edit[1], edit[2])
+            if old.sort.is_keyed:
+                level = self._level(old, edit)
+            else:
+                level = Level.HARMLESS if is_harmless else _level_of(edit[1], edit[2])
             if level is None:
                 continue
             if number >= _MOST_LINES and level is not Level.DANGEROUS:
@@ -144,6 +151,8 @@ class RegionKind:
 
     def _change(self, name: str, was: object, now: object, level: Level) -> Change:
         first, second = places.describe(was), places.describe(now)
+        if (was is ABSENT and now is None) or (was is None and now is ABSENT):  # only what is not there is told as None
+            first, second = first if was is ABSENT else "None", second if now is ABSENT else "None"
         if first == second:  # two objects that look the same from here
             first, second = f"{first}", f"another {second}"
         return Change(self.name, name, first, second, level)
@@ -202,15 +211,13 @@ class RegionKind:
         if contents.identical(current, content):
             return
         if not sort.is_keyed:
-            sort.write(thing, content)
+            if not is_order_of_keys(sort, place.name, content, current):
+                sort.write(thing, content)
             return
-        made = [
-            edit
-            for edit in contents.edits(content, current, same=contents.is_same_object)
-            if self._level(place, edit) not in (None, Level.HARMLESS)
-        ]
+        found = contents.edits(content, current, same=contents.is_same_object)
+        made = [edit for edit in found if self._level(place, edit) not in (None, Level.HARMLESS)]
         sort.undo(thing, made)
-        if sort is places.MAPPING:
+        if sort is places.MAPPING and len(made) == len(found):  # else it holds what is harmless, which stays
             places.MAPPING.put_in_order(thing, content)
 
     def _roots_of(self, name: str, module: ModuleType) -> Iterator[Root]:
@@ -250,7 +257,8 @@ def level_inside(place: Place, edit: Edit) -> Level:
             return Level.HARMLESS
         if place.of_library and (key.startswith("_") or was is None or was is ABSENT):
             return Level.HARMLESS
-    return _level_of(was, now)
+    is_harmless = happens_by_itself(place.thing, place.sort, place.name, edit)
+    return Level.HARMLESS if is_harmless else _level_of(was, now)
 
 
 def _level_of(was: object, now: object) -> Level:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import decimal
+import importlib
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,10 @@ from isolane.process_state.base import RestoreError
 from isolane.process_state.context_variables import ContextVariablesKind
 
 KIND = ContextVariablesKind()
+
+
+class _Mine:
+    """Private, but no library's."""
 
 
 class Contrary:
@@ -112,3 +119,22 @@ def test_a_fixtures_value_stays_and_the_tests_goes() -> None:
     reset.set(5)
     KIND.restore(pending)
     assert (by_test.get(), by_fixture.get(), reset.get()) == (0, 2, 0)
+
+
+@pytest.mark.req("R2.4")
+@in_own_context
+def test_what_a_library_keeps_in_a_private_object_is_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site-packages" / "isolane_library_of_locals.py"
+    package.parent.mkdir()
+    package.write_text("class _Storage: pass\nclass Span: pass\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(package.parent)
+    library = importlib.import_module(package.stem)
+    try:
+        levels = []
+        for value in (library._Storage(), library.Span(), _Mine()):
+            before = KIND.snapshot()
+            ContextVar[object]("kept").set(value)
+            levels += [change.level for change in KIND.diff(before, KIND.snapshot())]
+        assert levels == [Level.HARMLESS, Level.SUSPECT, Level.SUSPECT]
+    finally:
+        del sys.modules[package.stem]
