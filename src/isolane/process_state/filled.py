@@ -13,13 +13,14 @@ from isolane.process_state.places import Sort
 
 _LABELS = frozenset({"__doc__", "__module__", "__name__", "__qualname__"})
 """What ``functools.update_wrapper`` copies to an object that stands for a function."""
+_CACHES = ("cache", "memo")
 _STORING = frozenset({"__setitem__", "setdefault"})
 
 
 def happens_by_itself(thing: object, sort: Sort, name: str, edit: Edit) -> bool:
     """Return whether an edit of the place of this name is nothing that a test has set.
 
-    It is not where it labels a wrapper; where a dictionary keeps under a plain key the plain value that its own
+    That is so where it labels a wrapper; where a dictionary keeps under a plain key the plain value that its own
     ``__missing__`` has made; where a cache that is called so has, or has no longer, an answer to some arguments (the
     answer itself is looked into, and told where it changes); and where a weak reference went because its object did:
     the collector came during this test, and the object was another's.
@@ -49,7 +50,7 @@ def _is_called_cache(name: str) -> bool:
     module = name
     while module and module not in sys.modules:
         module = module.rpartition(".")[0]
-    return "cache" in name[len(module) :].lower()
+    return any(word in name[len(module) :].lower() for word in _CACHES)
 
 
 def _keeps_what_it_makes(cls: type) -> bool:

@@ -49,6 +49,7 @@ SOURCE = """
     cache = Recent()
     recent = Recent()
     cache_of_names = {}
+    memoized = {}
     made, answered, counted = Made(), Answered(), Counter()
     named = Named()
     cache.ask(1, 2)
@@ -86,6 +87,7 @@ def app(load: Load) -> Any:
         ("app.cache.answers[1, 2].append('more')", SUSPECT),
         ("app.cache.answers[1, 2] = ['another']", SUSPECT),
         ("app.recent.ask(5, 6)", SUSPECT),
+        ("app.memoized[1, 2] = object()", HARMLESS),
         ("app.cache_of_names['settings'] = object()", SUSPECT),
         ("app.cache_setup.reverse()", SUSPECT),
         ("app.made['a']", HARMLESS),
