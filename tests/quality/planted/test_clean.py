@@ -134,6 +134,15 @@ def test_cache_of_patterns():
     assert fares.pattern_of("inner").pattern == "inner"
 
 
+def test_cache_by_arguments():
+    for stops in ("abc", "ab", "bc", "ab"):
+        assert fares.fare_cache.fare(*stops) == [len(stops)]
+
+
+def test_dictionary_that_makes_what_is_missing():
+    assert fares.DOUBLED[4] == 8
+
+
 def test_caplog(caplog):
     caplog.set_level(logging.DEBUG, logger="clean.caplog")
     logging.getLogger("clean.caplog").debug("heard")
