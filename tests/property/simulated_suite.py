@@ -37,12 +37,16 @@ class Odd:
 
 @dataclass
 class SimulatedSuite:
-    """Tests that remember what ran before them in their process. seen: those whose leaks a look shows."""
+    """Tests that remember what ran before them in their process.
+
+    seen: those whose leaks a look shows. seen_as: what each of them leaves.
+    """
 
     tests: Sequence[str]
     odd: dict[str, Odd] = field(default_factory=dict)
     cleaners: Collection[str] = ()
     seen: Collection[str] = ()
+    seen_as: Callable[[str], str] = str
     seed: int = 0
     probes: int = 0
     ran: int = 0
@@ -69,8 +73,13 @@ class SimulatedSuite:
         return odd.turned if any(ran.issuperset(one) for one in odd.sets) else odd.alone
 
     def _found(self, outcomes: Collection[str]) -> tuple[Explained, ...]:
-        change = SimpleNamespace(level=Level.DANGEROUS)
-        leaks = [SimpleNamespace(owner=one, change=change) for one in outcomes if one in self.seen]
+        leaks = [
+            SimpleNamespace(
+                owner=one, change=SimpleNamespace(level=Level.DANGEROUS, kind="env", name=self.seen_as(one), after=1)
+            )
+            for one in outcomes
+            if one in self.seen
+        ]
         return tuple(Explained(cast(Any, leak), False) for leak in leaks)
 
     def ask(self, batch: Batch) -> list[Answer | None]:

@@ -222,6 +222,19 @@ def test_pairs_show_what_somebody_hides_in_every_order(count, seed, polluters, i
     assert suite.probes == count + found.of
 
 
+@given(counts, seeds, st.integers(2, 6))
+def test_of_those_that_leave_the_same_the_first_stands_for_all(count, seed, polluters):
+    tests = named_tests(count)
+    victim, *others = random.Random(seed).sample(tests, polluters + 1)
+    suite = SimulatedSuite(
+        tests, {victim: Odd([[one] for one in others])}, seen=others, seen_as=lambda _: "one cache", seed=seed
+    )
+    found = suite.pairs()
+    first = min(others, key=tests.index)
+    assert (found.dirty, found.alike, found.of) == ([first], polluters - 1, count - 1)
+    assert [(one.test, one.after) for one in found.turned] == [(victim, [first])]
+
+
 @given(counts, seeds)
 def test_a_pair_whose_first_test_ends_its_process_is_not_counted(count, seed):
     tests = named_tests(count)

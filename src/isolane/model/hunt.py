@@ -234,8 +234,9 @@ class HuntResult:
     """What a hunt has come to.
 
     orders: how many orders of the whole suite were run. dirty: tests that left what others may see. pairs: how many
-    of them and another test told something, and of how many; None where pairs were not asked for. pair_seconds: what
-    these took. meetings: how many pairs were run at the same time, and of how many; None where they were not asked for.
+    of them and another test told something, and of how many; None where pairs were not asked for. alike: how many more
+    tests leave something, and nothing that these do not. pair_seconds: what pairs took. meetings: how many pairs were
+    run at the same time, and of how many; None where they were not asked for.
     """
 
     findings: Sequence[Finding]
@@ -247,5 +248,6 @@ class HuntResult:
     serial_seconds: float = 0.0
     pairs: tuple[int, int] | None = None
     pair_seconds: float = 0.0
+    alike: int = 0
     meetings: tuple[int, int] | None = None
     notes: Sequence[str] = field(default_factory=tuple)

@@ -5,14 +5,16 @@ Pure, as :mod:`hunt` is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from isolane.model.hunt import Answer, Finding, Probe
 from isolane.model.outcome import MISSING, Category, Outcome
+from isolane.model.state import Level
 from isolane.planning.hunt import CONFIRMATIONS, Batch, Search, has_turned
-from isolane.planning.survey import dirty_tests
 
+_OF_A_PROBE = re.compile(r"probe-[^/'\"]+")
 _AT_A_TIME = 500
 """How many probes are asked for at once: what each of them writes stays until all of them have ended."""
 
@@ -30,26 +32,27 @@ class Turned:
 class Pairs:
     """What all pairs have shown.
 
-    dirty: the tests that others ran after, in the suite's order. turned: who ended otherwise. told: how many pairs
-    have told anything. of: how many there are: where the first of two ends its process, the other does not run.
+    dirty: the tests that others ran after, in the suite's order. alike: how many more leave something, and nothing that
+    these do not. turned: who ended otherwise. told: how many pairs have told anything. of: how many there are: where
+    the first of two ends its process, the other does not run.
     """
 
     dirty: Sequence[str]
+    alike: int
     turned: Sequence[Turned]
     told: int
     of: int
 
 
 def all_pairs(tests: Sequence[str], wanted: Sequence[str], dirty: Collection[str]) -> Search[Pairs]:
-    """Run each test alone, and look; then each that is wanted after each that leaves something.
+    """Run each test alone, and look; then each that is wanted after each that leaves something of its own.
 
-    dirty: those that are known to leave something after others: some leave nothing when they run alone, some do only
-    then.
+    dirty: those that are known to leave something after others: some leave nothing when they run alone. Of those that
+    leave the same when they do, the first stands for all: many tests may fill one cache, whoever comes first.
     """
     alone = yield from _answers([Probe((test,), looks=True) for test in tests])
     outcomes = {test: answer.last if answer else MISSING for test, answer in zip(tests, alone, strict=True)}
-    leaving = {*dirty, *(one for answer in alone for one in dirty_tests(answer))}
-    firsts = [test for test in tests if test in leaving]
+    firsts, alike = _of_its_own(tests, alone, dirty)
     probes = [
         Probe((first, test))
         for first in firsts
@@ -64,7 +67,29 @@ def all_pairs(tests: Sequence[str], wanted: Sequence[str], dirty: Collection[str
             after.setdefault(probe.asked, []).append(probe.tests[0])
     of = sum(test != first for first in firsts for test in wanted)
     turned = [Turned(test, outcomes[test], after[test]) for test in wanted if test in after]
-    return Pairs(firsts, turned, len(told), of)
+    return Pairs(firsts, alike, turned, len(told), of)
+
+
+def _of_its_own(tests: Sequence[str], alone: Sequence[Answer | None], dirty: Collection[str]) -> tuple[list[str], int]:
+    """Return the tests that leave what nobody before them leaves, and how many leave only that."""
+    seen: set[tuple[str, str, str]] = set()
+    firsts, alike = [], 0
+    for test, answer in zip(tests, alone, strict=True):
+        left = set(_left(answer))
+        if test in dirty or left - seen:
+            firsts.append(test)
+        elif left:
+            alike += 1
+        seen |= left
+    return firsts, alike
+
+
+def _left(answer: Answer | None) -> Iterator[tuple[str, str, str]]:
+    for one in answer.found if answer else ():
+        change = one.leak.change
+        if change.level is not Level.HARMLESS:
+            # Each probe has temporary files of its own.
+            yield change.kind, change.name, _OF_A_PROBE.sub("probe", repr(change.after))
 
 
 def with_all_others(finding: Finding, after: Sequence[str]) -> Search[Finding]:

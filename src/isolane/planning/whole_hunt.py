@@ -103,7 +103,8 @@ class WholeHunt:
         begun = self._clock.monotonic()
         found = yield from all_pairs(self._tests, wanted, dirty)
         seconds = self._clock.monotonic() - begun
-        self._tell({"pairs": [found.told, found.of], "dirty": list(found.dirty), "seconds": seconds})
+        pairs = [found.told, found.of]
+        self._tell({"pairs": pairs, "dirty": list(found.dirty), "alike": found.alike, "seconds": seconds})
         for turned in found.turned:
             finding = self._findings.get(turned.test)
             if finding is None or finding.sort is Sort.BROKEN:

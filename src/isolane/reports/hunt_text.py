@@ -238,7 +238,8 @@ def _pair_lines(found: HuntResult, width: int) -> Iterator[str]:
     claim = pairs_claim(len(found.dirty), told, of)
     how = f": {of:,} pairs, each in a process of its own, {seconds_text(found.pair_seconds)}" if of else ""
     lost = " Where a pair is missing, the first test ends its process." if told < of else ""
-    yield from wrap(f"{claim[0].upper()}{claim[1:]}{how}.{lost}", width, **_WHOLE)
+    alike = f" {found.alike} more leave nothing that these do not." if found.alike else ""
+    yield from wrap(f"{claim[0].upper()}{claim[1:]}{how}.{alike}{lost}", width, **_WHOLE)
     yield from wrap(
         "Not in it: what takes three tests together; what a test leaves where nobody looks (a server, a file "
         "elsewhere); what modules leave when they are imported.",

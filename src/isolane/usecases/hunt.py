@@ -132,6 +132,7 @@ def _result(lines: Sequence[dict[str, Any]], execution: Execution, request: Hunt
         serial_seconds=surveyed.get("seconds", 0.0),
         pairs=(pairs["pairs"][0], pairs["pairs"][1]) if pairs else None,
         pair_seconds=pairs.get("seconds", 0.0),
+        alike=pairs.get("alike", 0),
     )
 
 
