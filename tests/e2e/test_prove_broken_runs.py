@@ -55,7 +55,7 @@ EXIT = """
     [
         (INTERNAL_ERROR, PARALLEL, 3, None, "KeyError: 'a report of a worker'"),
         (USAGE_ERROR, PARALLEL, 4, 5, "this suite wants one process"),
-        (WORKERS_CONFTEST, PARALLEL, 5, 5, "worker gw0 was lost: "),
+        (WORKERS_CONFTEST, PARALLEL, 5, 5, "worker gw"),
         (CONFTEST_ALONE, ALONE, 4, 2, "ImportError: not this one alone"),
         (DIFFERENT_TESTS, PARALLEL, 1, 5, "Different tests were collected between gw"),
         (EXIT, ALONE, 2, 1, "_pytest.outcomes.Exit: enough of it"),
