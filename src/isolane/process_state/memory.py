@@ -103,3 +103,10 @@ def _cell_piece() -> Callable[[Any], Piece] | None:
 function_piece = _function_piece()
 cell_piece = _cell_piece()
 """These return the piece of a function, of a cell; ``None`` where it is not known."""
+
+
+def length_piece(items: list[Any]) -> Piece:
+    """Return the piece of a list that is its length. TypeError: it is something else than a list."""
+    if type(items) is not list or piece_at is None:
+        raise TypeError(f"{type(items).__name__} is not a list")
+    return piece_at(id(items) + _HEADER, _POINTER)
