@@ -93,12 +93,15 @@ class LoggingKind:
         loggers = [logging.root, *(one for one in manager.loggerDict.values() if isinstance(one, logging.Logger))]
         lists = [items for logger in loggers for items in (logger.handlers, logger.filters)]
         handlers = chain.from_iterable(logger.handlers for logger in loggers)
-        attributes = [vars(one) for one in (manager, *loggers, *handlers)]
+        # pytest sets the level of the root for each phase of a test, where a suite asks for it.
+        attributes = [vars(one) for one in (manager, *loggers[1:], *handlers)]
         dictionaries = [manager.loggerDict, *attributes]
         filled = [items for items in lists if items]
         return Signs(
+            values=(lambda: (logging.root.level, logging.root.disabled, logging.root.propagate),),
             objects=(
                 lambda: (logging.root, *[getattr(logging, setting, None) for setting in _MODULE_SETTINGS]),
+                lambda: (logging.root.handlers, logging.root.filters),
                 lambda: chain(*filled),
             ),
             pieces=(*map(version_piece, dictionaries), *map(length_piece, lists)),

@@ -249,9 +249,11 @@ def level_inside(place: Place, edit: Edit) -> Level:
 
     An object of a library may keep for itself, in its dictionary or in slots, what it likes: names with an underscore,
     what it made when it was first needed, such as the parts of a path. A ``functools.cached_property`` has been asked
-    for, and would say the same again.
+    for, and would say the same again; so has a key of a ``defaultdict`` that stands for what is made for any key.
     """
     key, was, now = edit
+    if was is ABSENT and places.is_default(place.thing, now):
+        return Level.HARMLESS
     if (place.sort is places.NAMESPACE or place.sort is places.INSTANCE) and type(key) is str:
         if was is ABSENT and key in place.lazily_made:
             return Level.HARMLESS

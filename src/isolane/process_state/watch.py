@@ -25,10 +25,14 @@ _States = Mapping[Kind[Any], Any]
 
 
 class Findings(NamedTuple):
-    """What a look has found. whole: the dear kinds were looked at, too, so that nothing is unchecked."""
+    """What a look has found. whole: the dear kinds were looked at, too, so that nothing is unchecked.
+
+    seen: the quick kinds were looked at; nothing was, where not.
+    """
 
     changes: tuple[Change, ...]
     whole: bool
+    seen: bool = True
 
     @property
     def dirty(self) -> bool:
@@ -74,6 +78,8 @@ class StateWatch:
         self._setting_up: list[_Owner] = []
         self._look_seconds = 0.0
         self._last_look_ended = 0.0
+        self._quick_seconds = 0.0
+        self._last_quick_ended = 0.0
 
     def begin(self) -> None:
         """Take the state as it is for the one that should be."""
@@ -81,7 +87,7 @@ class StateWatch:
         self._expected = _states(self._quick + self._dear)
         started = self._clock.monotonic()
         self._look_at(self._dear)  # the first took many times as long as any other will
-        self._last_look_ended = self._clock.monotonic()
+        self._last_look_ended = self._last_quick_ended = self._clock.monotonic()
         self._look_seconds = self._last_look_ended - started
 
     def begin_in_fork(self) -> None:
@@ -89,7 +95,7 @@ class StateWatch:
         kinds = self._glance.moved()
         self._glance.take(kinds)
         self._expected.update(_states(kinds))
-        self._last_look_ended = self._clock.monotonic()
+        self._last_look_ended = self._last_quick_ended = self._clock.monotonic()
 
     # -- fixtures of wider scope
 
@@ -148,16 +154,21 @@ class StateWatch:
         """Return whether the tests since the last whole look have taken long enough to pay for another."""
         return (self._clock.monotonic() - self._last_look_ended) * self._share >= self._look_seconds
 
-    def look(self, *, closely: bool) -> Findings:
+    def look(self, *, closely: bool, sparingly: bool = False) -> Findings:
         """Return what has changed since the last look; from now on it is as it should be.
 
-        closely: look at everything, whatever it costs. Dirt makes it so, too: it will be asked who it was.
+        closely: look at everything, whatever it costs. Dirt makes it so, too: it will be asked who it was. sparingly:
+        the quick kinds have the same share of the tests' time as the dear ones, and are not looked at otherwise.
         """
         started = self._clock.monotonic()
+        if sparingly and not closely and (started - self._last_quick_ended) * self._share < self._quick_seconds:
+            return Findings((), whole=False, seen=False)
         kinds = self._glance.moved()
         if kinds:
             self._glance.take(kinds)
         changes = self._look_at(kinds)
+        self._last_quick_ended = self._clock.monotonic()
+        self._quick_seconds = (self._quick_seconds + self._last_quick_ended - started) / 2
         dirt = any(change.level is not Level.HARMLESS for change in changes)
         whole = closely or dirt or not self._dear or self.is_due()
         if whole and self._dear:
@@ -165,7 +176,7 @@ class StateWatch:
         ended = self._clock.monotonic()
         if whole:
             self._look_seconds = (self._look_seconds + ended - started) / 2
-            self._last_look_ended = ended
+            self._last_look_ended = self._last_quick_ended = ended
         return Findings(tuple(changes), whole)
 
     def restore(self, expected: _States, changes: Sequence[Change]) -> tuple[Change, ...]:

@@ -23,7 +23,7 @@ class Looks:
     def begin(self) -> None:
         pass
 
-    def look(self, *, closely: bool) -> Findings:
+    def look(self, *, closely: bool, sparingly: bool) -> Findings:
         return self._findings.pop(0)
 
 

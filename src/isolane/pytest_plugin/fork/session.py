@@ -263,7 +263,9 @@ class ForkSession:
                 self._renewals.leaves(worker)
 
     def runs_again(self, worker: str, messages: Sequence[Message]) -> None:  # noqa: ARG002
-        """Remember who failed."""
+        """Remember who failed, and have processes from now on look after each test: this suite does leave things."""
+        if self._watch is not None:
+            self._watch.sparing = False
         self._renewals.runs_again(one for one in messages if isinstance(one, Reported))
 
     def _started(self, worker: str, message: Started) -> None:

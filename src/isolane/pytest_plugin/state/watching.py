@@ -49,7 +49,10 @@ class LeakWatch:
         self._leaks: list[Leak] = []
         self._of_fixtures: list[Leak] = []
         self._standing: dict[tuple[str, str], Leak] = {}
-        self._unchecked = 0
+        self._unchecked = self._unseen = 0
+        """How many tests have ended since everything was looked at, and since anything was."""
+        self.sparing = True
+        """Whether very quick tests may go without any look, where others may: see :attr:`again`."""
         self.closely: Callable[[], bool] = lambda: False
         """Asked before each look: whether it has to be a close one."""
         self.findings: Findings | None = None
@@ -143,15 +146,18 @@ class LeakWatch:
         of_fixtures, self._of_fixtures = self._of_fixtures, []
         closely = not self._budgeted or self._failed or bool(of_fixtures) or self.closely()
         before = self._watch.expected() if self._restores else {}
-        findings = self._watch.look(closely=closely)
+        findings = self._watch.look(closely=closely, sparingly=self._budgeted and self.sparing)
         self.again = False
         tolerated = self._tolerates
         if findings.changes or of_fixtures:
             findings = self._take(item, findings, of_fixtures, before)
         # What is found now may have been left before this test began, where nobody had looked in between.
-        self.doubtful = self._failed and (tolerated or (self._unchecked > 0 and findings.dirty))
+        # Where nobody had looked at anything, it may even be gone: a test that fails takes back what it has met.
+        unsure = self._unseen > 0 or (self._unchecked > 0 and findings.dirty)
+        self.doubtful = self._failed and (tolerated or unsure)
         self.findings = findings
         self._unchecked = 0 if findings.whole else self._unchecked + 1
+        self._unseen = 0 if findings.seen else self._unseen + 1
         return [leak for leak in self._leaks if leak.change.level is not Level.HARMLESS]
 
     def _take(self, item: pytest.Item, findings: Findings, of_fixtures: list[Leak], before: Any) -> Findings:
@@ -160,7 +166,9 @@ class LeakWatch:
         of_fixtures = [leak for leak in of_fixtures if not accepted(leak.change)]
         owned = {(leak.change.kind, leak.change.name) for leak in of_fixtures}
         changes = tuple(one for one in findings.changes if not accepted(one) and (one.kind, one.name) not in owned)
-        self.again = self._unchecked > 0 and self._dirt(one for one in changes if one.kind in self._dear)
+        self.again = self._unchecked > 0 and self._dirt(
+            one for one in changes if self._unseen > 0 or one.kind in self._dear
+        )
         leaks = [*of_fixtures, *(Leak(item.nodeid, one) for one in changes)]
         seen = [leak for leak in leaks if leak.change.level is not Level.HARMLESS]
         self._leaks += leaks if self._tells_harmless else seen
@@ -177,7 +185,7 @@ class LeakWatch:
         stays = (*changes, *(leak.change for leak in of_fixtures))
         staying = set(stays)
         self._standing.update({(leak.change.kind, leak.change.name): leak for leak in seen if leak.change in staying})
-        findings = Findings(stays, findings.whole)
+        findings = findings._replace(changes=stays)
         self.dirty = self.dirty or self._dirt(stays)
         self._tolerates = self._tolerates or findings.dirty
         return findings
