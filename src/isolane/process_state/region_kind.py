@@ -73,6 +73,17 @@ class RegionKind:
         self._last = Regions(read)
         return self._last
 
+    def region_of(self, name: str) -> str:
+        """Return the module that a change's name is in, of those that were looked at; an empty text for none."""
+        while name and name not in self._last.by_module:
+            name = name.rpartition(".")[0]
+        return name
+
+    def has_moved(self, region: str) -> bool:
+        """Return whether anything in one module has changed since the last snapshot."""
+        known = self._last.by_module.get(region)
+        return known is not None and not known.is_current()
+
     def _read(self, name: str, old: Region | None, stale: set[str]) -> Region:
         owners, waived = self._owners, self._waived
 

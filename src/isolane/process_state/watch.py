@@ -11,7 +11,7 @@ fixture if it is still there when the fixture has been torn down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -19,9 +19,12 @@ from isolane.model.clock import Clock, SystemClock
 from isolane.model.state import Change, Level
 from isolane.process_state.base import Kind, RestoreError
 from isolane.process_state.glance import Glance
+from isolane.process_state.region_kind import RegionKind
 
 DEFAULT_SHARE = 0.04
 _States = Mapping[Kind[Any], Any]
+Suspect = tuple[str, str]
+"""A kind's name, and the module in which it has changed; an empty text where the kind does not go by modules."""
 
 
 class Findings(NamedTuple):
@@ -154,11 +157,29 @@ class StateWatch:
         """Return whether the tests since the last whole look have taken long enough to pay for another."""
         return (self._clock.monotonic() - self._last_look_ended) * self._share >= self._look_seconds
 
-    def look(self, *, closely: bool, sparingly: bool = False) -> Findings:
+    def suspect(self, change: Change) -> Suspect:
+        """Return the part of the state that a change is in, as :meth:`look` takes it."""
+        kind = next((kind for kind in self._dear if kind.name == change.kind), None)
+        return change.kind, kind.region_of(change.name) if isinstance(kind, RegionKind) else ""
+
+    def _has_moved(self, suspects: Collection[Suspect]) -> bool:
+        for kind in self._dear:
+            for name, region in suspects:
+                if kind.name == name and (
+                    kind.has_moved(region)
+                    if isinstance(kind, RegionKind)
+                    else kind.snapshot() is not self._expected[kind]
+                ):
+                    return True
+        return False
+
+    def look(self, *, closely: bool, sparingly: bool = False, suspects: Collection[Suspect] = ()) -> Findings:
         """Return what has changed since the last look; from now on it is as it should be.
 
         closely: look at everything, whatever it costs. Dirt makes it so, too: it will be asked who it was. sparingly:
         the quick kinds have the same share of the tests' time as the dear ones, and are not looked at otherwise.
+        suspects: parts of the state of dear kinds that are asked whether they have changed; if so, everything is
+        looked at.
         """
         started = self._clock.monotonic()
         if sparingly and not closely and (started - self._last_quick_ended) * self._share < self._quick_seconds:
@@ -170,7 +191,7 @@ class StateWatch:
         self._last_quick_ended = self._clock.monotonic()
         self._quick_seconds = (self._quick_seconds + self._last_quick_ended - started) / 2
         dirt = any(change.level is not Level.HARMLESS for change in changes)
-        whole = closely or dirt or not self._dear or self.is_due()
+        whole = closely or dirt or not self._dear or self.is_due() or self._has_moved(suspects)
         if whole and self._dear:
             changes += self._look_at(self._dear)
         ended = self._clock.monotonic()

@@ -48,6 +48,7 @@ from isolane.pytest_plugin.needs import needs_of_items
 from isolane.pytest_plugin.process import process_control
 from isolane.pytest_plugin.replay_hint import replay_command
 from isolane.pytest_plugin.state.start import REPORT_PLUGIN, isolation_of, make_watch
+from isolane.pytest_plugin.state.suspicion import Suspicion
 from isolane.pytest_plugin.state.telling import LeakReport
 from isolane.reports.workers_text import workers_line
 
@@ -149,6 +150,7 @@ class ForkSession:
         leak_report: LeakReport | None = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
         self._renewals = Renewals(leak_report)
         self._watch = make_watch(self.config) if leak_report is not None else None
+        self._suspicion = Suspicion(self._watch) if self._watch is not None else None
         if self._watch is not None:
             self._watch.tolerated = self._renewals.customs.tolerated
             self._watch.begin()
@@ -263,10 +265,11 @@ class ForkSession:
                 self._renewals.leaves(worker)
 
     def runs_again(self, worker: str, messages: Sequence[Message]) -> None:  # noqa: ARG002
-        """Remember who failed, and have processes from now on look after each test: this suite does leave things."""
-        if self._watch is not None:
-            self._watch.sparing = False
-        self._renewals.runs_again(one for one in messages if isinstance(one, Reported))
+        """Remember who failed, and what to look at this time."""
+        reports = [one for one in messages if isinstance(one, Reported)]
+        self._renewals.runs_again(reports)
+        if self._suspicion is not None:
+            self._suspicion.runs_again(reports)
 
     def _started(self, worker: str, message: Started) -> None:
         self._renewals.starts(worker)

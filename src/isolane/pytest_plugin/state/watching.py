@@ -9,7 +9,7 @@ import pytest
 from _pytest.outcomes import TEST_OUTCOME
 
 from isolane.model.state import Change, Leak, Level
-from isolane.process_state.watch import Findings, StateWatch
+from isolane.process_state.watch import Findings, StateWatch, Suspect
 from isolane.pytest_plugin.phases import LEAKS_ATTRIBUTE
 from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.own_names import weigh
@@ -49,8 +49,12 @@ class LeakWatch:
         self._leaks: list[Leak] = []
         self._of_fixtures: list[Leak] = []
         self._standing: dict[tuple[str, str], Leak] = {}
-        self._unchecked = self._unseen = 0
-        """How many tests have ended since everything was looked at, and since anything was."""
+        self._unchecked = self._unasked = self._unseen = 0
+        """How many tests have ended since everything was looked at, at least the suspects, and at least quick kinds."""
+        self.suspects: frozenset[Suspect] = frozenset()
+        """What changed where a window has to run again; see :class:`Suspicion`."""
+        self.runs_again: Callable[[], bool] = lambda: False
+        """Asked before each look: whether the test runs again to see whether it has changed one of the suspects."""
         self.sparing = True
         """Whether very quick tests may go without any look, where others may: see :attr:`again`."""
         self.closely: Callable[[], bool] = lambda: False
@@ -144,9 +148,12 @@ class LeakWatch:
         if not self._begun:
             return []
         of_fixtures, self._of_fixtures = self._of_fixtures, []
+        suspects = self.suspects if self.runs_again() else frozenset()
         closely = not self._budgeted or self._failed or bool(of_fixtures) or self.closely()
+        closely = closely or (self.runs_again() and not suspects)
+        sparingly = self._budgeted and self.sparing and not suspects
         before = self._watch.expected() if self._restores else {}
-        findings = self._watch.look(closely=closely, sparingly=self._budgeted and self.sparing)
+        findings = self._watch.look(closely=closely, sparingly=sparingly, suspects=suspects)
         self.again = False
         tolerated = self._tolerates
         if findings.changes or of_fixtures:
@@ -157,6 +164,7 @@ class LeakWatch:
         self.doubtful = self._failed and (tolerated or unsure)
         self.findings = findings
         self._unchecked = 0 if findings.whole else self._unchecked + 1
+        self._unasked = 0 if findings.whole else self._unasked + (not suspects)
         self._unseen = 0 if findings.seen else self._unseen + 1
         return [leak for leak in self._leaks if leak.change.level is not Level.HARMLESS]
 
@@ -166,9 +174,7 @@ class LeakWatch:
         of_fixtures = [leak for leak in of_fixtures if not accepted(leak.change)]
         owned = {(leak.change.kind, leak.change.name) for leak in of_fixtures}
         changes = tuple(one for one in findings.changes if not accepted(one) and (one.kind, one.name) not in owned)
-        self.again = self._unchecked > 0 and self._dirt(
-            one for one in changes if self._unseen > 0 or one.kind in self._dear
-        )
+        self.again = self._unchecked > 0 and self._dirt(one for one in changes if self._may_be_earlier(one))
         leaks = [*of_fixtures, *(Leak(item.nodeid, one) for one in changes)]
         seen = [leak for leak in leaks if leak.change.level is not Level.HARMLESS]
         self._leaks += leaks if self._tells_harmless else seen
@@ -189,6 +195,20 @@ class LeakWatch:
         self.dirty = self.dirty or self._dirt(stays)
         self._tolerates = self._tolerates or findings.dirty
         return findings
+
+    def _may_be_earlier(self, change: Change) -> bool:
+        """Return whether a change may have been there before the test, and nobody has seen it."""
+        if change.kind not in self._dear:
+            return self._unseen > 0
+        return self._unasked > 0 or self.suspect(change) not in self.suspects
+
+    def suspect(self, change: Change) -> Suspect:
+        """Return what a change makes suspect."""
+        return self._watch.suspect(change)
+
+    def is_dear(self, change: Change) -> bool:
+        """Return whether a change is of a kind that is not looked at after each test."""
+        return change.kind in self._dear
 
     def _dirt(self, changes: Iterable[Change]) -> bool:
         lenient = self.lenient()
