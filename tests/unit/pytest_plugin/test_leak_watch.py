@@ -28,7 +28,7 @@ class Looks:
         pass
 
     def look(self, *, closely: bool, sparingly: bool, suspects: frozenset[Suspect]) -> Findings:
-        self.asked = sparingly, suspects
+        self.sparingly = sparingly
         return self._findings.pop(0)
 
     def suspect(self, change: Change) -> Suspect:
@@ -119,6 +119,17 @@ def test_who_fails_behind_tests_without_any_look_is_doubted_also_where_nothing_i
     run_test(watch, request.node, "failed")
 
     assert watch.doubtful
+
+
+def test_looks_are_spared_only_after_many_that_found_nothing(request: pytest.FixtureRequest) -> None:
+    watch = watch_with(*[Findings((), whole=False)] * 25, Findings((RATE,), whole=True), Findings((), whole=True))
+    looks: Any = watch._watch
+    spared = []
+    for _ in range(27):
+        run_test(watch, request.node, "passed")
+        spared.append(looks.sparingly)
+
+    assert spared == [False] * 20 + [True] * 6 + [False]
 
 
 @pytest.mark.parametrize(("suspect", "again"), [("shop", False), ("till", True)])

@@ -15,6 +15,9 @@ from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.own_names import weigh
 from isolane.pytest_plugin.state.words import who_left
 
+_ENOUGH_CLEAN = 20
+"""How many looks of a process have to find nothing until it spares some: what leaves things mostly does so early."""
+
 
 class LeakWatch:
     """Asks a :class:`StateWatch` at the right moments, and adds what it finds to the test's reports.
@@ -55,6 +58,8 @@ class LeakWatch:
         """What changed where a window has to run again; see :class:`Suspicion`."""
         self.runs_again: Callable[[], bool] = lambda: False
         """Asked before each look: whether the test runs again to see whether it has changed one of the suspects."""
+        self._clean = 0
+        """How many looks in a row have found nothing that others may see."""
         self.sparing = True
         """Whether very quick tests may go without any look, where others may: see :attr:`again`."""
         self.closely: Callable[[], bool] = lambda: False
@@ -151,7 +156,7 @@ class LeakWatch:
         suspects = self.suspects if self.runs_again() else frozenset()
         closely = not self._budgeted or self._failed or bool(of_fixtures) or self.closely()
         closely = closely or (self.runs_again() and not suspects)
-        sparingly = self._budgeted and self.sparing and not suspects
+        sparingly = self._budgeted and self.sparing and not suspects and self._clean >= _ENOUGH_CLEAN
         before = self._watch.expected() if self._restores else {}
         findings = self._watch.look(closely=closely, sparingly=sparingly, suspects=suspects)
         self.again = False
@@ -166,6 +171,8 @@ class LeakWatch:
         self._unchecked = 0 if findings.whole else self._unchecked + 1
         self._unasked = 0 if findings.whole else self._unasked + (not suspects)
         self._unseen = 0 if findings.seen else self._unseen + 1
+        if findings.seen:
+            self._clean = 0 if findings.dirty else self._clean + 1
         return [leak for leak in self._leaks if leak.change.level is not Level.HARMLESS]
 
     def _take(self, item: pytest.Item, findings: Findings, of_fixtures: list[Leak], before: Any) -> Findings:
