@@ -156,7 +156,8 @@ class LeakWatch:
         suspects = self.suspects if self.runs_again() else frozenset()
         closely = not self._budgeted or self._failed or bool(of_fixtures) or self.closely()
         closely = closely or (self.runs_again() and not suspects)
-        sparingly = self._budgeted and self.sparing and not suspects and self._clean >= _ENOUGH_CLEAN
+        only_looks = self._budgeted and not (self._restores or self._fails)
+        sparingly = only_looks and self.sparing and not suspects and self._clean >= _ENOUGH_CLEAN
         before = self._watch.expected() if self._restores else {}
         findings = self._watch.look(closely=closely, sparingly=sparingly, suspects=suspects)
         self.again = False
