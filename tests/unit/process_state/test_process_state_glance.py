@@ -27,14 +27,24 @@ from unittest import mock
 
 import pytest
 
+from isolane.process_state.dict_version import tells_of_attributes
 from isolane.process_state.glance import Glance
 from isolane.process_state.kinds import DEAR, KINDS, OUTSIDE, make_kinds
 from isolane.process_state.random_state import RandomStateKind
 
 _variable: contextvars.ContextVar[int] = contextvars.ContextVar("isolane_glance")
 
-UNSURE = {"threads"} if threading.active_count() > 1 else set()
-"""What no sign can tell of here: a plugin's thread is running beside the tests."""
+_patches: list[object] = mock._patch._active_patches  # type: ignore[attr-defined]
+UNSURE = {
+    name
+    for name, unsure in (
+        ("threads", threading.active_count() > 1),
+        ("mock_patches", bool(_patches)),
+        ("logging", not tells_of_attributes),
+    )
+    if unsure
+}
+"""What no sign can tell of here: a plugin has a thread or a patch of its own; this Python writes past dictionaries."""
 
 
 @pytest.fixture
@@ -160,7 +170,7 @@ def test_a_change_is_named(glance: Glance, undo: tuple[pytest.MonkeyPatch, ExitS
     change(*undo)
     assert kind in moved(glance)
     glance.take(glance.moved())
-    assert kind not in moved(glance) or name in ("thread", "program", "mock")
+    assert kind not in moved(glance) or kind in UNSURE or name in ("thread", "program", "mock")
 
 
 def test_every_quick_kind_has_signs_that_are_tried_here() -> None:
@@ -168,6 +178,7 @@ def test_every_quick_kind_has_signs_that_are_tried_here() -> None:
     assert tried == set(KINDS) - {*DEAR, *OUTSIDE, "caches"}
 
 
+@pytest.mark.skipif("logging" in UNSURE, reason="attributes are written past the dictionary in this Python")
 def test_a_handler_whose_level_changes_is_seen(undo: tuple[pytest.MonkeyPatch, ExitStack]) -> None:
     handler = logging.NullHandler()
     _on_logger(lambda logger: logger.addHandler(handler))(*undo)
