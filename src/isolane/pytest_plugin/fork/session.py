@@ -31,6 +31,7 @@ from isolane.engines.fork.messages import (
     Warned,
 )
 from isolane.history.durations import expected_seconds
+from isolane.model.state import Leak
 from isolane.planning.dispatch import dispatch_order
 from isolane.planning.needs import needs_together
 from isolane.planning.units import Unit, make_units
@@ -96,7 +97,7 @@ class ForkSession:
         self._summary = ""
         self._tests: dict[str, int] = {}
         self._stopping = False
-        self._told_early = ToldEarly(self._tell)
+        self._told_early = ToldEarly(self._tell, self._tell_leaks)
         self._process_id = os.getpid()
 
     # -- the session
@@ -218,6 +219,11 @@ class ForkSession:
     def told_early(self, worker: str, messages: Sequence[Message]) -> None:  # noqa: ARG002
         """Remember whose results should have waited."""
         self._told_early.add(messages)
+
+    def _tell_leaks(self, leaks: list[Leak]) -> None:
+        report: LeakReport | None = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
+        if report is not None:
+            report.add(leaks)
 
     def _tell(self, worker: str, message: Message) -> None:
         kind = type(message)

@@ -35,8 +35,8 @@ class Suspicion:
             if report.values.get("outcome") == "failed":
                 # Whatever it has met may be gone by now: nobody is looked after less closely for it.
                 watch.sparing = self._trusts = False
-            for values in report.values.get(LEAKS_ATTRIBUTE, ()):
-                change = Leak.from_plain(values).change
+            for leak in leaks_in(report):
+                change = leak.change
                 if change.level is Level.HARMLESS:
                     continue
                 if watch.is_dear(change):
@@ -47,3 +47,8 @@ class Suspicion:
         self._tests |= tests
         if not self._trusts:
             watch.suspects = frozenset()
+
+
+def leaks_in(report: Reported) -> list[Leak]:
+    """Return what a report, as a worker has sent it, says of leaks."""
+    return [Leak.from_plain(values) for values in report.values.get(LEAKS_ATTRIBUTE, ())]
