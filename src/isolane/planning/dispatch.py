@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from isolane.planning.units import Unit
 
 _LONG = 2.0
-"""A chunk is long, and goes out first, from this many times the mean."""
+"""A chunk is long, and goes out first, from this many times the mean; one that is a single test, from the mean."""
 
 
 def dispatch_order(units: Sequence[Unit], dist: str, *, keep: bool = False) -> list[Unit]:
@@ -29,8 +29,8 @@ def dispatch_order(units: Sequence[Unit], dist: str, *, keep: bool = False) -> l
     if dist in ("load", "worksteal"):
         if not known:
             return list(units)
-        limit = _LONG * sum(known) / len(known)
-        long = [unit for unit in units if (unit.seconds or 0.0) > limit]
+        mean = sum(known) / len(known)
+        long = [unit for unit in units if (unit.seconds or 0.0) > (mean if len(unit.tests) == 1 else _LONG * mean)]
         moved = {id(unit) for unit in long}
         return sorted(long, key=_longest_first) + [unit for unit in units if id(unit) not in moved]
     return sorted(units, key=_longest_first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from isolane.model.state import Change, Level
+from isolane.process_state.glance import Signs
 from isolane.process_state.lists import ListSnapshot, look_at_list, restore_list, same_list
 
 
@@ -16,6 +17,10 @@ class ArgumentsKind:
     def snapshot(self) -> ListSnapshot:
         """Copy the arguments."""
         return look_at_list(sys, "argv")
+
+    def signs(self) -> Signs:
+        """Return the list and the arguments."""
+        return Signs(objects=(lambda: (sys.argv, *sys.argv),))
 
     def diff(self, before: ListSnapshot, after: ListSnapshot) -> list[Change]:
         """Return at most one change, with all arguments: one by one they mean little.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs
 from isolane.process_state.origins import is_library
 from isolane.process_state.slots import name_of
 
@@ -43,6 +44,10 @@ class AtExitKind:
         if addresses != self._last.addresses:
             self._last = AtExitSnapshot(addresses, tuple(map(_told, handlers)))
         return self._last
+
+    def signs(self) -> Signs:
+        """Return where they are."""
+        return Signs(values=(lambda: [*map(id, _handlers())],))
 
     def diff(self, before: AtExitSnapshot, after: AtExitSnapshot) -> list[Change]:
         """Return a change a handler that came, or went."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from isolane.model.state import Change, Level, Plain
-from isolane.process_state.dict_version import version_of
+from isolane.process_state.dict_version import version_of, version_piece
+from isolane.process_state.glance import Signs
 from isolane.process_state.sequences import same_items
 from isolane.process_state.slots import name_of
 
@@ -41,6 +42,13 @@ class BuiltinsKind:
         if not same_items(values, self._values) or names.keys() != self._last.keys():
             self._last, self._values = names.copy(), values
         return self._last
+
+    def signs(self) -> Signs:
+        """Return the dictionary's version; all that is in it where it has none."""
+        names = vars(builtins)
+        if version_of is None:
+            return Signs(objects=(names.keys, names.values))
+        return Signs(pieces=(version_piece(names),))
 
     def diff(self, before: Names, after: Names) -> list[Change]:
         """Return a change a name."""

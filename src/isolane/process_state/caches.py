@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from isolane.model.errors import UsageError
 from isolane.model.state import Change
+from isolane.process_state.glance import Signs
 
 ClearFunction = Callable[[], object]
 
@@ -124,6 +125,10 @@ class CachesKind:
         """Return the number of entries in each cache that can tell (``cache_info``), by reference."""
         sizes = ((str(reference), _size(reference)) for reference in self._references)
         return {name: size for name, size in sizes if size is not None}
+
+    def signs(self) -> Signs:
+        """Return how full they are."""
+        return Signs(values=(self.snapshot,) if self._references else ())
 
     def diff(self, before: dict[str, int], after: dict[str, int]) -> list[Change]:
         """Return a change a cache whose number of entries differs."""

@@ -13,6 +13,7 @@ from time import monotonic, sleep
 
 from isolane.model.state import Change, Level
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs, Unsure
 
 Children = Mapping[int, str]
 """Command lines by process id."""
@@ -48,6 +49,10 @@ class ChildrenKind:
         if pids != self._told.keys():
             self._told = {pid: self._told.get(pid) or _command(pid) for pid in sorted(pids)}
         return self._told
+
+    def signs(self) -> Signs:
+        """Return whether there are none."""
+        return Signs(values=(lambda: None if _has_none() else Unsure(),))
 
     def diff(self, before: Children, after: Children) -> list[Change]:
         """Return a change a process that goes on."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextvars import Context, ContextVar, copy_context
+from itertools import chain
 from typing import Any
 
 from isolane.model.state import Change, Level, Plain
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs
 from isolane.process_state.origins import is_library_module
 from isolane.process_state.places import describe, module_of, qualified_name
 from isolane.process_state.slots import name_of
@@ -27,6 +29,10 @@ class ContextVariablesKind:
     def snapshot(self) -> Values:
         """Copy the values; which variables there are nobody knows, only which have been set."""
         return {variable: value for variable, value in copy_context().items() if variable.name not in _OF_OTHER_KINDS}
+
+    def signs(self) -> Signs:
+        """Return all variables and their values."""
+        return Signs(objects=(lambda: chain.from_iterable(copy_context().items()),))
 
     def diff(self, before: Values, after: Values) -> list[Change]:
         """Return a change a variable that was set to something else, or reset."""

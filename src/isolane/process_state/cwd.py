@@ -8,6 +8,7 @@ from pathlib import Path
 
 from isolane.model.state import Change
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs
 
 
 class WorkingDirectoryKind:
@@ -21,6 +22,10 @@ class WorkingDirectoryKind:
             return os.getcwd()  # noqa: PTH109  # once a test: pathlib would cost four times as much
         except OSError:
             return None
+
+    def signs(self) -> Signs:
+        """Return the path."""
+        return Signs(values=(os.getcwd,))
 
     def diff(self, before: str | None, after: str | None) -> list[Change]:
         """Return at most one change."""

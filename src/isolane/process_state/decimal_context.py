@@ -9,6 +9,7 @@ import sys
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Plain
+from isolane.process_state.glance import Signs
 
 _ATTRIBUTES = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
 
@@ -37,6 +38,17 @@ class DecimalContextKind:
             return DecimalSnapshot(context, _values(context), _values(module.DefaultContext))
         except AttributeError:  # not imported, or being imported just now
             return None
+
+    def signs(self) -> Signs:
+        """Return which context is in force, and the values of both; no more than whether decimal is there, if not."""
+        module: Any = sys.modules.get("decimal")
+        if not hasattr(module, "DefaultContext"):
+            return Signs(values=(lambda: hasattr(sys.modules.get("decimal"), "DefaultContext"),))
+        template = module.DefaultContext
+        return Signs(
+            values=(lambda: (_values(module.getcontext()), _values(template)),),
+            objects=(lambda: (sys.modules["decimal"], module.getcontext(), module.DefaultContext),),
+        )
 
     def diff(self, before: DecimalSnapshot | None, after: DecimalSnapshot | None) -> list[Change]:
         """Return a change a value. A context that came with the import is compared with the template."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from isolane.model.state import Change, Level
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs, Unsure
 from isolane.process_state.open_objects import close_object
 from isolane.process_state.origins import is_library_file
 
@@ -59,6 +60,10 @@ class DescriptorsKind:
         if self._first is None:
             self._first = self._open
         return self._open
+
+    def signs(self) -> Signs:
+        """Return how many there are, and which is free next."""
+        return Signs(values=(lambda: _mark() or Unsure(),))
 
     def diff(self, before: Descriptors, after: Descriptors) -> list[Change]:
         """Return a change a descriptor that is open, and one a descriptor of the process's own that is not."""

@@ -7,9 +7,12 @@ import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from isolane.model.state import Change
+from isolane.process_state.glance import Signs
 
 _CURRENT_TEST = "PYTEST_CURRENT_TEST"
 """pytest's own: its value changes from phase to phase, and pytest removes it itself after the test."""
@@ -37,6 +40,10 @@ class EnvironmentKind:
         contents = dict(_raw(environ))
         current_test = contents.pop(_RAW_CURRENT_TEST, None)
         return EnvironmentSnapshot(environ, contents, current_test, _zone())
+
+    def signs(self) -> Signs:
+        """Return the variables themselves, but for pytest's, and where the zone is noted."""
+        return Signs(values=(_contents,), objects=(_ZONE,))
 
     def diff(self, before: EnvironmentSnapshot, after: EnvironmentSnapshot) -> list[Change]:
         """Return a change for each variable set, removed or altered."""
@@ -161,6 +168,15 @@ def _text(raw: Any) -> str:
 
 def _text_or_none(raw: Any) -> str | None:
     return None if raw is None else os.fsdecode(raw)
+
+
+def _contents() -> dict[Any, Any]:
+    contents = dict(_raw(os.environ))
+    contents.pop(_RAW_CURRENT_TEST, None)
+    return contents
+
+
+_ZONE = partial(attrgetter("timezone", "altzone", "tzname"), time)
 
 
 def _zone() -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs
 from isolane.process_state.places import module_of
 from isolane.process_state.slots import name_of
 
@@ -48,6 +49,12 @@ class EventLoopKind:
         loop = getattr(local, "_loop", None)
         running = getattr(events, "_get_running_loop", _none)()
         return LoopSnapshot(policy, loop, _is_closed(loop), not getattr(local, "_set_called", False), running)
+
+    def signs(self) -> Signs:
+        """Return what a snapshot is made of: no more than whether asyncio is there, where it is not."""
+        if "asyncio.events" in sys.modules:
+            return Signs(objects=(self.snapshot,))
+        return Signs(values=(lambda: "asyncio.events" in sys.modules,))
 
     def diff(self, before: LoopSnapshot, after: LoopSnapshot) -> list[Change]:
         """Return a change for the policy, the current loop, and the running one."""

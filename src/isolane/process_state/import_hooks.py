@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level
+from isolane.process_state.glance import Signs
 from isolane.process_state.lists import ListSnapshot, look_at_list, rebase_list, restore_list, same_list
 from isolane.process_state.sequences import diff_items
 from isolane.process_state.slots import name_of
@@ -33,6 +34,10 @@ class ImportHooksKind:
     def snapshot(self) -> ImportHooksSnapshot:
         """Copy both lists."""
         return ImportHooksSnapshot(look_at_list(sys, "meta_path"), look_at_list(sys, "path_hooks"))
+
+    def signs(self) -> Signs:
+        """Return both lists and what is in them."""
+        return Signs(objects=(lambda: (sys.meta_path, *sys.meta_path, sys.path_hooks, *sys.path_hooks),))
 
     def diff(self, before: ImportHooksSnapshot, after: ImportHooksSnapshot) -> list[Change]:
         """Return a change a finder or hook that came, went or moved, and one a list that is another object."""

@@ -6,12 +6,15 @@ import locale
 import os
 import re
 import time
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from isolane.model.errors import UsageError
 from isolane.model.state import Change
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs
 
 _BSD_ORDER = ("LC_COLLATE", "LC_CTYPE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "LC_MESSAGES")
 """In which macOS joins the categories by slashes, where they are not all the same."""
@@ -40,6 +43,11 @@ class LocaleKind:
     def snapshot(self) -> LocaleSnapshot:
         """Ask the C library."""
         return LocaleSnapshot(_locale(), (time.tzname, time.timezone, time.altzone), _variable())
+
+    def signs(self) -> Signs:
+        """Return what a snapshot is made of."""
+        zone = partial(attrgetter("timezone", "altzone", "tzname"), time)
+        return Signs(values=(_locale, _variable), objects=(zone,))
 
     def diff(self, before: LocaleSnapshot, after: LocaleSnapshot) -> list[Change]:
         """Return a change a category, and one for the zone."""

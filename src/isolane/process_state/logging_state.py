@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level, Plain
+from isolane.process_state.dict_version import tells_of_attributes, version_piece
+from isolane.process_state.glance import Signs, Unsure
+from isolane.process_state.memory import length_piece
 from isolane.process_state.sequences import rebase_items, same_items
 
 _ROOT = "root"
@@ -77,6 +81,32 @@ class LoggingKind:
         settings = tuple([getattr(logging, setting, None) for setting in _MODULE_SETTINGS])
         disable = logging.root.manager.disable
         return LoggingSnapshot(self._known, self._loggers, switches, contents, disable, settings)
+
+    def signs(self) -> Signs:
+        """Return the versions of the loggers' and handlers' attributes, and which of them there are.
+
+        A logger's list of handlers, and of filters, is told by its length if there is nothing in it.
+        """
+        if not tells_of_attributes:
+            return Signs(values=(Unsure,))
+        manager = logging.root.manager
+        loggers = [logging.root, *(one for one in manager.loggerDict.values() if isinstance(one, logging.Logger))]
+        lists = [items for logger in loggers for items in (logger.handlers, logger.filters)]
+        handlers = chain.from_iterable(logger.handlers for logger in loggers)
+        # pytest sets the level of the root for each phase of a test, where a suite asks for it.
+        attributes = [vars(one) for one in (manager, *loggers[1:], *handlers)]
+        dictionaries = [manager.loggerDict, *attributes]
+        filled = [items for items in lists if items]
+        return Signs(
+            values=(lambda: (logging.root.level, logging.root.disabled, logging.root.propagate),),
+            objects=(
+                lambda: (logging.root, *[getattr(logging, setting, None) for setting in _MODULE_SETTINGS]),
+                lambda: (logging.root.handlers, logging.root.filters),
+                lambda: chain(*filled),
+            ),
+            pieces=(*map(version_piece, dictionaries), *map(length_piece, lists)),
+            alive=(dictionaries, lists),
+        )
 
     def diff(self, before: LoggingSnapshot, after: LoggingSnapshot) -> list[Change]:
         """Return a change an attribute of a logger, named ``LOGGER.ATTRIBUTE``."""

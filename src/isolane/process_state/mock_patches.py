@@ -9,6 +9,7 @@ from weakref import ReferenceType, ref
 
 from isolane.model.state import Change
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs, Unsure
 from isolane.process_state.slots import name_of
 
 _LIBRARIES = ("unittest.mock", "mock.mock")
@@ -42,6 +43,10 @@ class MockPatchesKind:
         if active != self._last.active:
             self._last = Patches(active, tuple(map(_target, patches)))
         return self._last
+
+    def signs(self) -> Signs:
+        """Return whether there are none."""
+        return Signs(values=(lambda: Unsure() if _active() else None,))
 
     def diff(self, before: Patches, after: Patches) -> list[Change]:
         """Return a change a patch that is still there, and one a patch of others' that was stopped."""

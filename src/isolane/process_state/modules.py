@@ -14,7 +14,8 @@ from typing import Any
 from weakref import CallableProxyType, ProxyType
 
 from isolane.model.state import Change, Level
-from isolane.process_state.dict_version import version_of
+from isolane.process_state.dict_version import version_of, version_piece
+from isolane.process_state.glance import Signs
 from isolane.process_state.identity import addresses
 from isolane.process_state.origins import is_library, is_library_module
 from isolane.process_state.places import module_of
@@ -52,6 +53,13 @@ class ModulesKind:
             self._modules = modules.copy()
             self._mark = _mark(modules)
         return self._modules
+
+    def signs(self) -> Signs:
+        """Return which dictionary it is, and its version."""
+        modules = sys.modules
+        if version_of is None:
+            return Signs(values=(lambda: _mark(sys.modules),))
+        return Signs(objects=(lambda: (sys.modules,),), pieces=(version_piece(modules),), alive=(modules,))
 
     def diff(self, before: Modules, after: Modules) -> list[Change]:
         """Return a change a module that came, went, or is another."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from gc import get_referents
 from itertools import islice
@@ -283,6 +283,14 @@ def lazily_made(cls: type) -> frozenset[str]:
         for name, value in _class_namespace(base).items()
         if type(value) is functools.cached_property
     )
+
+
+def is_default(thing: object, value: object) -> bool:
+    """Return whether a ``defaultdict`` has a value, still empty, that it made itself when it was asked for a key."""
+    if type(thing) is not defaultdict:
+        return False
+    make = thing.default_factory
+    return type(value) is make and any(make is cls for cls in (list, dict, set, int)) and not value
 
 
 def module_of(cls: type) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from isolane.process_state.dict_version import version_of
 from isolane.process_state.identity import addresses
 
 _NOT_OURS = frozenset({"site-packages", "dist-packages", ".venv", ".tox", ".nox"})
@@ -36,11 +37,17 @@ class ProjectModules:
         self._also = tuple(also)
         self._seen: tuple[Any, ...] = ()
         self._marks: object = None
+        self._version: object = None
         self._judged: dict[str, tuple[Any, bool]] = {}
         self._current: dict[str, ModuleType] = {}
 
     def current(self) -> dict[str, ModuleType]:
         """Return them by name; the very same dictionary as long as no module came or went."""
+        # Told by its version, sys.modules is not touched: else each module's page would be copied in a forked process.
+        version = None if version_of is None else (id(sys.modules), version_of(sys.modules))
+        if version is not None and version == self._version:
+            return self._current
+        self._version = version
         seen = tuple(sys.modules.values())
         marks = addresses(seen)
         if marks == self._marks:

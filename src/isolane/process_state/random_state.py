@@ -14,11 +14,13 @@ import random
 import struct
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from isolane.model.clock import Clock, SystemClock
 from isolane.model.state import Change, Level
+from isolane.process_state.glance import Signs
 
 _WORDS = 624
 _BLOCK_BYTES = 4 * _WORDS
@@ -64,13 +66,21 @@ class RandomStateKind:
 
     def snapshot(self) -> RandomSnapshot:
         """Copy both states, in under a microsecond each."""
-        if self._reseeded or (self._reseeded is None and "pytest_randomly" in sys.modules):
+        if self._is_reseeded():
             return RandomSnapshot(None, None, None, 0.0)
-        if self._read is None:
-            self._read = _reader(self._generator)
         numpys = self._numpy_state() if "numpy" in sys.modules else None
         reserve = getattr(self._generator, "gauss_next", None)
-        return RandomSnapshot(self._read(), numpys, reserve, self._clock.monotonic())
+        return RandomSnapshot(self._reader()(), numpys, reserve, self._clock.monotonic())
+
+    def signs(self) -> Signs:
+        """Return both states, and whether those modules are there that decide which of them count."""
+        loaded = partial(_loaded, "pytest_randomly", "numpy")
+        read = self._reader()
+        if self._is_reseeded():
+            return Signs(values=(loaded,))
+        if "numpy" in sys.modules:
+            return Signs(values=(loaded, read, self._numpy_state))
+        return Signs(values=(loaded, read))
 
     def diff(self, before: RandomSnapshot, after: RandomSnapshot) -> list[Change]:
         """Return a change a generator: harmless if it was used, suspect if it was seeded."""
@@ -100,6 +110,14 @@ class RandomStateKind:
             self._generator.setstate((3, struct.unpack(_FORMAT, before.python), before.reserve))
         if before.numpy is not None and _is_seeded(before.numpy, now.numpy, seconds):
             _put_numpy(before.numpy)
+
+    def _reader(self) -> Callable[[], State]:
+        if self._read is None:
+            self._read = _reader(self._generator)
+        return self._read
+
+    def _is_reseeded(self) -> bool:
+        return self._reseeded or (self._reseeded is None and "pytest_randomly" in sys.modules)
 
     def _numpy_state(self) -> State:
         """Read the generator where it lies in memory, as numpy allows: to ask for its state takes 60 times as long."""
@@ -148,6 +166,10 @@ def _reader(generator: Any) -> Callable[[], State]:
         return found[4:] + found[:4]  # There, how many are used up comes first.
 
     return looked_up if looked_up() == asked() else asked
+
+
+def _loaded(*modules: str) -> list[bool]:
+    return [module in sys.modules for module in modules]
 
 
 def _not_looked_at() -> None:

@@ -73,6 +73,17 @@ class RegionKind:
         self._last = Regions(read)
         return self._last
 
+    def region_of(self, name: str) -> str:
+        """Return the module that a change's name is in, of those that were looked at; an empty text for none."""
+        while name and name not in self._last.by_module:
+            name = name.rpartition(".")[0]
+        return name
+
+    def has_moved(self, region: str) -> bool:
+        """Return whether anything in one module has changed since the last snapshot."""
+        known = self._last.by_module.get(region)
+        return known is not None and not known.is_current()
+
     def _read(self, name: str, old: Region | None, stale: set[str]) -> Region:
         owners, waived = self._owners, self._waived
 
@@ -249,9 +260,11 @@ def level_inside(place: Place, edit: Edit) -> Level:
 
     An object of a library may keep for itself, in its dictionary or in slots, what it likes: names with an underscore,
     what it made when it was first needed, such as the parts of a path. A ``functools.cached_property`` has been asked
-    for, and would say the same again.
+    for, and would say the same again; so has a key of a ``defaultdict`` that stands for what is made for any key.
     """
     key, was, now = edit
+    if was is ABSENT and places.is_default(place.thing, now):
+        return Level.HARMLESS
     if (place.sort is places.NAMESPACE or place.sort is places.INSTANCE) and type(key) is str:
         if was is ABSENT and key in place.lazily_made:
             return Level.HARMLESS

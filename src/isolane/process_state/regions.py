@@ -18,10 +18,11 @@ from itertools import chain, islice
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from isolane.process_state import places
-from isolane.process_state.contents import ATOMS, Content
-from isolane.process_state.dict_version import version_of
+from isolane.process_state import memory, places
+from isolane.process_state.contents import ATOMS, Content, identical
+from isolane.process_state.dict_version import tells_of_attributes, version_of, version_piece
 from isolane.process_state.identity import addresses
+from isolane.process_state.memory import Piece, cell_piece, function_piece
 from isolane.process_state.places import LARGE, Sort
 
 DEEPEST = 6
@@ -34,8 +35,7 @@ _FENCE = [object()]
 _FEW_KEYS = 8
 """Dictionaries with more keys are checked for another key by their length and the last one: new keys come last."""
 _FEW_ITEMS = 64
-"""Lists with more items are quicker copied by themselves than left to the collector, and dictionaries with more are
-asked for the version that some Pythons keep."""
+"""Lists with more items are quicker copied by themselves than left to the collector."""
 
 _LEFT_ALONE = (
     "_pytest", "pytest", "pluggy", "logging", "threading", "_thread", "weakref", "typing", "re", "importlib",
@@ -75,16 +75,19 @@ class Region:
     """What was found from the roots of one module, at one look."""
 
     __slots__ = (
-        "_buffers", "_counted", "_keys", "_large", "_lists", "_long_keys", "_mark", "_watched", "name", "places"
+        "_alive", "_buffers", "_keys", "_large", "_lists", "_long_keys", "_mark", "_of_pieces", "_pieces", "_read",
+        "_watched", "name", "places",
     )  # fmt: skip
 
     def __init__(self, name: str, found: dict[PlaceKey, Place]) -> None:
         self.name = name
         self.places = found
+        self._pieces: list[Piece] = []
+        self._of_pieces: list[Place] = []
+        self._alive: list[Any] = []
         self._lists: list[list[Any]] = []
         self._keys: list[Any] = []
         self._long_keys: list[Any] = []
-        self._counted: list[dict[Any, Any]] = []
         self._large: list[tuple[Any, Sort]] = []
         self._buffers: list[bytearray] = []
         watched: list[Any] = []
@@ -92,32 +95,45 @@ class Region:
             self._watch(place, watched)
         self._watched = tuple(watched)
         self._lists = [items for thing in self._lists for items in (thing, _FENCE)]
-        self._mark = self._look()
+        self._read = memory.read(self._pieces)
+        has_others = self._watched or self._lists or self._large or self._buffers
+        self._mark = self._look() if has_others else None
 
     def _watch(self, place: Place, watched: list[Any]) -> None:
         thing, sort = place.thing, place.sort
         if sort is places.FIXED or sort is places.FIXED_SET:
             return
-        if sort is places.BUFFER:
+        if sort is places.CLASS:
+            (thing,) = get_referents(type.__dict__["__dict__"].__get__(thing))
+        elif sort is places.FUNCTION:
+            if function_piece is not None:
+                self._watch_piece(function_piece(thing), place, thing)
+            else:
+                watched += (thing, _FENCE)
+            thing = places.attributes_of_function(thing)
+            if thing is None:
+                return
+        elif sort is places.CELL and cell_piece is not None:
+            self._watch_piece(cell_piece(thing), place, thing)
+            return
+        if type(thing) is dict and version_of is not None and (tells_of_attributes or not _is_of_object(place)):
+            self._watch_piece(version_piece(thing), place, thing)
+        elif sort is places.BUFFER:
             self._buffers.append(thing)
-        elif version_of is not None and sort is places.MAPPING and type(thing) is dict and len(thing) > _FEW_ITEMS:
-            self._counted.append(thing)
         elif len(place.content.values) > LARGE:
             self._large.append((thing, sort))
         elif type(thing) is list and len(thing) > _FEW_ITEMS:
             self._lists.append(thing)
         else:
-            if sort is places.CLASS:
-                (thing,) = get_referents(type.__dict__["__dict__"].__get__(thing))
-            elif sort is places.FUNCTION:
-                watched += (thing, _FENCE)
-                thing = places.attributes_of_function(thing)
-                if thing is None:
-                    return
             watched += (thing, _FENCE)
             if type(thing) is dict or sort is places.MAPPING:
                 keys = dict.keys(thing)
                 (self._keys if len(keys) <= _FEW_KEYS else self._long_keys).append(keys)
+
+    def _watch_piece(self, piece: Piece, place: Place, thing: Any) -> None:
+        self._pieces.append(piece)
+        self._of_pieces.append(place)
+        self._alive.append(thing)  # a class's dictionary, say: memory is only read of what is there
 
     def _look(self) -> tuple[object, ...]:
         found = get_referents(*self._watched)
@@ -126,9 +142,7 @@ class Region:
         # Keys need no fences: as many values as keys have been fenced in.
         found += chain.from_iterable(self._keys)
         found += map(next, map(reversed, self._long_keys))
-        others: list[object] = [version_of(thing) for thing in self._counted] if version_of is not None else []
-        if not self._large and not self._buffers:
-            return addresses(tuple(found)), others
+        others: list[object] = []
         for thing, sort in self._large:
             size, ends = places.size_and_ends(thing, sort)
             others.append(size)
@@ -140,15 +154,30 @@ class Region:
     def is_current(self) -> bool:
         """Return whether everything is as it was, without reading it."""
         try:
-            return self._look() == self._mark
+            read = memory.read(self._pieces)
+            if read != self._read:
+                if not all(map(self._is_as_it_was, memory.moved(self._pieces, self._read, read))):
+                    return False
+                self._read = read
+            return self._mark is None or self._look() == self._mark
         except RuntimeError:  # another thread is changing one of the dictionaries at this moment
             return False
+
+    def _is_as_it_was(self, position: int) -> bool:
+        """Return whether a place has the same in it after all: something was set, and put back."""
+        place = self._of_pieces[position]
+        return identical(place.sort.read(place.thing), place.content)
 
     def with_places(self, found: dict[PlaceKey, Place]) -> Region:
         """Return a region to put back, with other contents; it is not one to look at."""
         region = object.__new__(Region)
         region.name, region.places = self.name, found
         return region
+
+
+def _is_of_object(place: Place) -> bool:
+    """Return whether a dictionary is, or may be, where the attributes of an object are, and not those of a module."""
+    return place.sort in (places.NAMESPACE, places.MAPPING) and place.depth > 0
 
 
 class Walk:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs
 from isolane.process_state.slots import name_of
 
 _raw: Any = sys.modules.get("_signal", signal)
@@ -52,7 +55,7 @@ class SignalsKind:
     def snapshot(self) -> SignalsSnapshot:
         """Ask Python for the handlers, the kernel for the rest."""
         handlers = list(map(_raw.getsignal, self._numbers))
-        timers: list[Timer] = [(remaining > 0, interval) for remaining, interval in map(_raw.getitimer, self._timers)]
+        timers = self._read_timers()
         of_timeout = handlers[self._alarm]
         if type(of_timeout) is FunctionType and of_timeout.__module__ == "pytest_timeout":
             handlers[self._alarm] = _DEFAULT
@@ -63,6 +66,16 @@ class SignalsKind:
         if _HAS_MASK and threading.get_ident() == self._main:
             blocked = frozenset(_raw.pthread_sigmask(_raw.SIG_BLOCK, ()))
         return SignalsSnapshot(tuple(handlers), tuple(timers), blocked, of_timeout)
+
+    def signs(self) -> Signs:
+        """Return what the kernel and Python say, as they say it."""
+        values: tuple[Callable[[], object], ...] = (self._read_timers,)
+        if _HAS_MASK and threading.get_ident() == self._main:
+            values += (partial(_raw.pthread_sigmask, _raw.SIG_BLOCK, ()),)
+        return Signs(values, objects=(lambda: map(_raw.getsignal, self._numbers),))
+
+    def _read_timers(self) -> list[Timer]:
+        return [(remaining > 0, interval) for remaining, interval in map(_raw.getitimer, self._timers)]
 
     def diff(self, before: SignalsSnapshot, after: SignalsSnapshot) -> list[Change]:
         """Return a change a signal that is handled otherwise, is held back or no more, and one a timer."""

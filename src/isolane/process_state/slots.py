@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level, Plain
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs
 from isolane.process_state.places import module_of, qualified_name
 from isolane.process_state.sequences import same_items
 
@@ -57,6 +58,10 @@ class SlotsKind:
         """Read every slot."""
         return tuple([slot.read() for slot in self.slots])
 
+    def signs(self) -> Signs:
+        """Return what the slots hold."""
+        return Signs(objects=(self.snapshot,))
+
     def diff(self, before: Values, after: Values) -> list[Change]:
         """Return a change a slot that holds something else."""
         if same_items(before, after):
@@ -89,6 +94,10 @@ class SlotsKind:
 
 class ValuesKind(SlotsKind):
     """A kind whose slots hold plain values, numbers or text, compared by equality."""
+
+    def signs(self) -> Signs:
+        """Return what the slots hold."""
+        return Signs(values=(self.snapshot,))
 
     def same(self, slot: Slot, before: Any, after: Any) -> bool:  # noqa: ARG002
         """Whether the values are equal."""

@@ -6,6 +6,7 @@ import sys
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change
+from isolane.process_state.glance import Signs
 from isolane.process_state.sequences import diff_items, rebase_items, same_items
 
 
@@ -25,6 +26,10 @@ class ImportPathKind:
         """Copy the entries."""
         path: Any = sys.path
         return PathSnapshot(path, tuple(path) if isinstance(path, (list, tuple)) else ())
+
+    def signs(self) -> Signs:
+        """Return the list and its entries."""
+        return Signs(objects=(lambda: (sys.path, *sys.path),))
 
     def diff(self, before: PathSnapshot, after: PathSnapshot) -> list[Change]:
         """Return a change an entry that came, went or moved, and one if the list is another object."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from time import monotonic
+from typing import Any
 from weakref import ReferenceType, ref
 
 from isolane.model.state import Change, Level
 from isolane.process_state.base import RestoreError
+from isolane.process_state.glance import Signs, Unsure
 from isolane.process_state.slots import name_of
 
 Threads = tuple["ReferenceType[threading.Thread]", ...]
@@ -30,6 +32,12 @@ class ThreadsKind:
     def snapshot(self) -> Threads:
         """Refer to every thread."""
         return tuple(map(ref, threading.enumerate()))
+
+    def signs(self) -> Signs:
+        """Return whether there is only one: which others there are, their number would not tell."""
+        active: Any = threading._active  # type: ignore[attr-defined]
+        starting: Any = threading._limbo  # type: ignore[attr-defined]
+        return Signs(values=(lambda: Unsure() if len(active) + len(starting) > 1 else None,))
 
     def diff(self, before: Threads, after: Threads) -> list[Change]:
         """Return a change a thread that goes on; threads that only had to be waited for are none."""

@@ -6,6 +6,7 @@ import os
 import threading
 
 from isolane.model.state import Change
+from isolane.process_state.glance import Signs
 
 _RESTRICTIVE = 0o077
 
@@ -29,6 +30,10 @@ class UmaskKind:
         current = os.umask(_RESTRICTIVE)
         os.umask(current)
         return current
+
+    def signs(self) -> Signs:
+        """Return the umask."""
+        return Signs(values=(self.snapshot,))
 
     def diff(self, before: int, after: int) -> list[Change]:
         """Return at most one change, in octal."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import warnings
+from itertools import chain
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change
+from isolane.process_state.glance import Signs
 from isolane.process_state.sequences import diff_items, rebase_items, same_items
 
 _HOOKS = ("showwarning", "formatwarning", "_showwarnmsg_impl")
@@ -43,6 +45,10 @@ class WarningsKind:
             context,
             () if context is None else _entries(_filters_of(context)),
         )
+
+    def signs(self) -> Signs:
+        """Return all that is in a snapshot."""
+        return Signs(objects=(lambda: chain(*[part if type(part) is tuple else (part,) for part in self.snapshot()]),))
 
     def diff(self, before: WarningsSnapshot, after: WarningsSnapshot) -> list[Change]:
         """Return a change a filter that came or went, and one a hook that was replaced."""

@@ -11,23 +11,31 @@ fixture if it is still there when the fixture has been torn down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from isolane.model.clock import Clock, SystemClock
 from isolane.model.state import Change, Level
 from isolane.process_state.base import Kind, RestoreError
+from isolane.process_state.glance import Glance
+from isolane.process_state.region_kind import RegionKind
 
 DEFAULT_SHARE = 0.04
 _States = Mapping[Kind[Any], Any]
+Suspect = tuple[str, str]
+"""A kind's name, and the module in which it has changed; an empty text where the kind does not go by modules."""
 
 
 class Findings(NamedTuple):
-    """What a look has found. whole: the dear kinds were looked at, too, so that nothing is unchecked."""
+    """What a look has found. whole: the dear kinds were looked at, too, so that nothing is unchecked.
+
+    seen: the quick kinds were looked at; nothing was, where not.
+    """
 
     changes: tuple[Change, ...]
     whole: bool
+    seen: bool = True
 
     @property
     def dirty(self) -> bool:
@@ -64,6 +72,7 @@ class StateWatch:
             raise ValueError(f"share {share} is over 0 and at most 1")
         self._quick = tuple(quick)
         self._dear = tuple(dear)
+        self._glance = Glance(self._quick)
         self._share = share
         self._is_accepted = is_accepted
         self._clock = clock or SystemClock()
@@ -72,25 +81,30 @@ class StateWatch:
         self._setting_up: list[_Owner] = []
         self._look_seconds = 0.0
         self._last_look_ended = 0.0
+        self._quick_seconds = 0.0
+        self._last_quick_ended = 0.0
 
     def begin(self) -> None:
         """Take the state as it is for the one that should be."""
-        self._expected = self._states(self._quick + self._dear)
+        self._glance.take(self._quick)
+        self._expected = _states(self._quick + self._dear)
         started = self._clock.monotonic()
-        self._states(self._quick + self._dear)  # the first took many times as long as any other will
-        self._last_look_ended = self._clock.monotonic()
+        self._look_at(self._dear)  # the first took many times as long as any other will
+        self._last_look_ended = self._last_quick_ended = self._clock.monotonic()
         self._look_seconds = self._last_look_ended - started
 
     def begin_in_fork(self) -> None:
         """Do the same in a forked process. What the dear kinds look at came along as it was, and is not read again."""
-        self._expected.update(self._states(self._quick))
-        self._last_look_ended = self._clock.monotonic()
+        kinds = self._glance.moved()
+        self._glance.take(kinds)
+        self._expected.update(_states(kinds))
+        self._last_look_ended = self._last_quick_ended = self._clock.monotonic()
 
     # -- fixtures of wider scope
 
     def owner_begins(self, owner: Hashable) -> None:
         """A fixture is about to be set up."""
-        record = self._owners[owner] = _Owner(self._states(self._quick + self._dear))
+        record = self._owners[owner] = _Owner(self._now())
         self._setting_up.append(record)
 
     def owner_is_ready(self, owner: Hashable, *, failed: bool = False) -> None:
@@ -110,7 +124,7 @@ class StateWatch:
         """It is about to be torn down."""
         record = self._owners.get(owner)
         if record is not None and record.at_teardown is None:
-            record.at_teardown = self._states(self._quick + self._dear)
+            record.at_teardown = self._now()
 
     def owner_has_ended(
         self, owner: Hashable, is_to_go: Callable[[Change], bool] = lambda _change: False
@@ -134,6 +148,7 @@ class StateWatch:
                 for change in kind.diff(before, self._expected[kind])
             ):
                 self._expected[kind] = before
+                self._glance.forget()
         return left
 
     # -- looking
@@ -142,21 +157,47 @@ class StateWatch:
         """Return whether the tests since the last whole look have taken long enough to pay for another."""
         return (self._clock.monotonic() - self._last_look_ended) * self._share >= self._look_seconds
 
-    def look(self, *, closely: bool) -> Findings:
+    def suspect(self, change: Change) -> Suspect:
+        """Return the part of the state that a change is in, as :meth:`look` takes it."""
+        kind = next((kind for kind in self._dear if kind.name == change.kind), None)
+        return change.kind, kind.region_of(change.name) if isinstance(kind, RegionKind) else ""
+
+    def _has_moved(self, suspects: Collection[Suspect]) -> bool:
+        for kind in self._dear:
+            for name, region in suspects:
+                if kind.name == name and (
+                    kind.has_moved(region)
+                    if isinstance(kind, RegionKind)
+                    else kind.snapshot() is not self._expected[kind]
+                ):
+                    return True
+        return False
+
+    def look(self, *, closely: bool, sparingly: bool = False, suspects: Collection[Suspect] = ()) -> Findings:
         """Return what has changed since the last look; from now on it is as it should be.
 
-        closely: look at everything, whatever it costs. Dirt makes it so, too: it will be asked who it was.
+        closely: look at everything, whatever it costs. Dirt makes it so, too: it will be asked who it was. sparingly:
+        the quick kinds have the same share of the tests' time as the dear ones, and are not looked at otherwise.
+        suspects: parts of the state of dear kinds that are asked whether they have changed; if so, everything is
+        looked at.
         """
         started = self._clock.monotonic()
-        changes = self._look_at(self._quick)
+        if sparingly and not closely and (started - self._last_quick_ended) * self._share < self._quick_seconds:
+            return Findings((), whole=False, seen=False)
+        kinds = self._glance.moved()
+        if kinds:
+            self._glance.take(kinds)
+        changes = self._look_at(kinds)
+        self._last_quick_ended = self._clock.monotonic()
+        self._quick_seconds = (self._quick_seconds + self._last_quick_ended - started) / 2
         dirt = any(change.level is not Level.HARMLESS for change in changes)
-        whole = closely or dirt or not self._dear or self.is_due()
+        whole = closely or dirt or not self._dear or self.is_due() or self._has_moved(suspects)
         if whole and self._dear:
             changes += self._look_at(self._dear)
         ended = self._clock.monotonic()
         if whole:
             self._look_seconds = (self._look_seconds + ended - started) / 2
-            self._last_look_ended = ended
+            self._last_look_ended = self._last_quick_ended = ended
         return Findings(tuple(changes), whole)
 
     def restore(self, expected: _States, changes: Sequence[Change]) -> tuple[Change, ...]:
@@ -172,6 +213,7 @@ class StateWatch:
                     kind.restore(before)
                 after = self._expected[kind] = kind.snapshot()
                 left += kind.diff(before, after)
+        self._glance.forget()
         names = {(change.kind, change.name) for change in changes}
         return tuple(change for change in left if (change.kind, change.name) in names)
 
@@ -192,23 +234,31 @@ class StateWatch:
                 found += [change for change in changes if not self._is_accepted(change)]
         return found
 
-    def _states(self, kinds: Sequence[Kind[Any]]) -> dict[Kind[Any], Any]:
-        return {kind: kind.snapshot() for kind in kinds}
+    def _now(self) -> dict[Kind[Any], Any]:
+        """Return the state as it is now; what a glance finds as it should be is not looked at."""
+        return {**self._expected, **_states((*self._glance.moved(), *self._dear))}
 
     def _follow(self, before: _States) -> _States:
         """Let the changes since ``before`` be as it should be; return the state as it is now."""
-        now = self._states(tuple(before))
+        now = self._now()
         for kind, after in now.items():
-            self._expected[kind] = kind.rebase(self._expected[kind], before[kind], after)
+            if before[kind] is not after:
+                self._expected[kind] = kind.rebase(self._expected[kind], before[kind], after)
+        self._glance.forget()
         return now
 
     def _changes(self, before: _States, now: _States) -> list[Change]:
         return [
             change
             for kind, after in now.items()
+            if before[kind] is not after
             for change in kind.diff(before[kind], after)
             if not self._is_accepted(change)
         ]
 
     def _names(self, before: _States, now: _States) -> set[tuple[str, str]]:
         return {(change.kind, change.name) for change in self._changes(before, now)}
+
+
+def _states(kinds: Sequence[Kind[Any]]) -> dict[Kind[Any], Any]:
+    return {kind: kind.snapshot() for kind in kinds}

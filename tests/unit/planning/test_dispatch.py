@@ -32,6 +32,12 @@ def test_of_chunks_only_the_long_ones_are_moved() -> None:
     assert keys(dispatch_order([Unit("a", (0,)), Unit("b", (1, 2))], "load")) == "ab"
 
 
+def test_a_single_test_is_long_sooner_than_a_chunk_of_neighbours() -> None:
+    units = [Unit("a", (0, 1), 1.0), Unit("b", (2, 3), 3.0), Unit("c", (4,), 3.0), Unit("d", (5,), 1.0)]
+
+    assert keys(dispatch_order(units, "load")) == "cabd"
+
+
 @pytest.mark.parametrize("dist", ["load", "loadscope"])
 def test_an_order_that_a_person_asked_for_is_kept(dist: str) -> None:
     units = [Unit("a", (0,), 1.0), Unit("b", (1,), 9.0)]

@@ -88,6 +88,14 @@ def test_where_times_are_known_chunks_are_equal_in_time_and_a_long_test_stands_a
     assert max(len(unit.tests) for unit in units) > 1
 
 
+def test_the_last_quarter_goes_in_smaller_chunks_where_times_are_known() -> None:
+    units = make_units([f"a.py::test_{number}" for number in range(640)], "load", 2, seconds=[0.5] * 640)
+    sizes = [len(unit.tests) for unit in units]
+
+    assert sizes[:24] == [20] * 24
+    assert set(sizes[24:]) == {5}
+
+
 def test_a_units_time_is_the_sum_of_its_tests_and_unknown_where_nothing_is_known() -> None:
     assert [unit.seconds for unit in make_units(["a::x", "b::y", "a::z"], "loadfile", 2, seconds=[1.0, 2.0, 4.0])] == [
         5.0,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from isolane.model.state import Change, Level
-from isolane.process_state.watch import Findings
+from isolane.engines.fork.messages import Reported
+from isolane.model.state import Change, Leak, Level
+from isolane.process_state.watch import Findings, Suspect
+from isolane.pytest_plugin.phases import LEAKS_ATTRIBUTE
 from isolane.pytest_plugin.state.accepted import Accepted
+from isolane.pytest_plugin.state.suspicion import Suspicion
 from isolane.pytest_plugin.state.watching import LeakWatch
 
 RATE = Change("module_globals", "shop.RATE", 2, 3, Level.SUSPECT)
@@ -23,8 +27,12 @@ class Looks:
     def begin(self) -> None:
         pass
 
-    def look(self, *, closely: bool) -> Findings:
+    def look(self, *, closely: bool, sparingly: bool, suspects: frozenset[Suspect]) -> Findings:
+        self.sparingly = sparingly
         return self._findings.pop(0)
+
+    def suspect(self, change: Change) -> Suspect:
+        return change.kind, change.name.partition(".")[0]
 
 
 def watch_with(*findings: Findings) -> LeakWatch:
@@ -81,3 +89,88 @@ def test_who_passes_is_believed(request: pytest.FixtureRequest) -> None:
     run_test(watch, request.node, "passed")
 
     assert not watch.doubtful
+
+
+VARIABLE = Change("env", "RATE", None, "3", Level.DANGEROUS)
+
+
+def test_what_a_quick_kind_finds_behind_tests_without_any_look_runs_again(request: pytest.FixtureRequest) -> None:
+    watch = watch_with(Findings((), whole=False, seen=False), Findings((VARIABLE,), whole=True))
+    run_test(watch, request.node, "passed")
+    run_test(watch, request.node, "passed")
+
+    assert watch.again
+
+
+def test_what_a_quick_kind_finds_right_after_a_look_is_that_test_s(request: pytest.FixtureRequest) -> None:
+    watch = watch_with(Findings((), whole=False), Findings((VARIABLE,), whole=True))
+    run_test(watch, request.node, "passed")
+    run_test(watch, request.node, "passed")
+
+    assert not watch.again
+    assert watch.dirty
+
+
+def test_who_fails_behind_tests_without_any_look_is_doubted_also_where_nothing_is_left(
+    request: pytest.FixtureRequest,
+) -> None:
+    watch = watch_with(Findings((), whole=False, seen=False), Findings((), whole=True))
+    run_test(watch, request.node, "passed")
+    run_test(watch, request.node, "failed")
+
+    assert watch.doubtful
+
+
+def test_looks_are_spared_only_after_many_that_found_nothing(request: pytest.FixtureRequest) -> None:
+    watch = watch_with(*[Findings((), whole=False)] * 25, Findings((RATE,), whole=True), Findings((), whole=True))
+    looks: Any = watch._watch
+    spared = []
+    for _ in range(27):
+        run_test(watch, request.node, "passed")
+        spared.append(looks.sparingly)
+
+    assert spared == [False] * 20 + [True] * 6 + [False]
+
+
+@pytest.mark.parametrize(("suspect", "again"), [("shop", False), ("till", True)])
+def test_who_changes_a_suspect_that_all_before_have_been_asked_for_is_named(
+    request: pytest.FixtureRequest, suspect: str, again: bool
+) -> None:
+    dangerous = replace(RATE, level=Level.DANGEROUS)
+    watch = watch_with(Findings((), whole=False), Findings((dangerous,), whole=True))
+    watch.suspects = frozenset({("module_globals", suspect)})
+    watch.runs_again = lambda: True
+    run_test(watch, request.node, "passed")
+    run_test(watch, request.node, "passed")
+
+    assert watch.again == again
+
+
+def reported(test: int, *changes: Change, outcome: str = "passed") -> Reported:
+    leaks = [Leak("test", change).to_plain() for change in changes]
+    return Reported(test, False, {"outcome": outcome, LEAKS_ATTRIBUTE: leaks}, None)
+
+
+def test_what_was_found_is_suspected_when_its_window_runs_again() -> None:
+    watch = watch_with()
+    Suspicion(watch).runs_again([reported(1), reported(2, RATE)])
+
+    assert watch.suspects == {("module_globals", "shop")}
+    assert watch.sparing
+
+
+def test_who_runs_again_twice_is_looked_at_closely() -> None:
+    watch = watch_with()
+    suspicion = Suspicion(watch)
+    suspicion.runs_again([reported(1), reported(2, RATE)])
+    suspicion.runs_again([reported(2, RATE)])
+
+    assert watch.suspects == frozenset()
+
+
+@pytest.mark.parametrize("report", [reported(1, VARIABLE), reported(1, RATE, outcome="failed")])
+def test_quick_kinds_are_looked_at_each_time_once_they_have_found_something(report: Reported) -> None:
+    watch = watch_with()
+    Suspicion(watch).runs_again([report])
+
+    assert not watch.sparing

@@ -31,6 +31,7 @@ from isolane.engines.fork.messages import (
     Warned,
 )
 from isolane.history.durations import expected_seconds
+from isolane.model.state import Leak
 from isolane.planning.dispatch import dispatch_order
 from isolane.planning.needs import needs_together
 from isolane.planning.units import Unit, make_units
@@ -48,6 +49,7 @@ from isolane.pytest_plugin.needs import needs_of_items
 from isolane.pytest_plugin.process import process_control
 from isolane.pytest_plugin.replay_hint import replay_command
 from isolane.pytest_plugin.state.start import REPORT_PLUGIN, isolation_of, make_watch
+from isolane.pytest_plugin.state.suspicion import Suspicion
 from isolane.pytest_plugin.state.telling import LeakReport
 from isolane.reports.workers_text import workers_line
 
@@ -95,7 +97,7 @@ class ForkSession:
         self._summary = ""
         self._tests: dict[str, int] = {}
         self._stopping = False
-        self._told_early = ToldEarly(self._tell)
+        self._told_early = ToldEarly(self._tell, self._tell_leaks)
         self._process_id = os.getpid()
 
     # -- the session
@@ -149,6 +151,7 @@ class ForkSession:
         leak_report: LeakReport | None = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
         self._renewals = Renewals(leak_report)
         self._watch = make_watch(self.config) if leak_report is not None else None
+        self._suspicion = Suspicion(self._watch) if self._watch is not None else None
         if self._watch is not None:
             self._watch.tolerated = self._renewals.customs.tolerated
             self._watch.begin()
@@ -217,6 +220,11 @@ class ForkSession:
         """Remember whose results should have waited."""
         self._told_early.add(messages)
 
+    def _tell_leaks(self, leaks: list[Leak]) -> None:
+        report: LeakReport | None = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
+        if report is not None:
+            report.add(leaks)
+
     def _tell(self, worker: str, message: Message) -> None:
         kind = type(message)
         if kind is Reported:
@@ -263,8 +271,11 @@ class ForkSession:
                 self._renewals.leaves(worker)
 
     def runs_again(self, worker: str, messages: Sequence[Message]) -> None:  # noqa: ARG002
-        """Remember who failed."""
-        self._renewals.runs_again(one for one in messages if isinstance(one, Reported))
+        """Remember who failed, and what to look at this time."""
+        reports = [one for one in messages if isinstance(one, Reported)]
+        self._renewals.runs_again(reports)
+        if self._suspicion is not None:
+            self._suspicion.runs_again(reports)
 
     def _started(self, worker: str, message: Started) -> None:
         self._renewals.starts(worker)

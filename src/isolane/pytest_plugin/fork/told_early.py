@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from isolane.engines.fork.messages import Finished, Message, Reported, Started, SubtestsFailed
+from isolane.model.state import Leak
+from isolane.pytest_plugin.state.suspicion import leaks_in
 
 _OF_ONE_TEST = (Started, Reported, SubtestsFailed, Finished)
 
@@ -17,11 +19,12 @@ _OF_ONE_TEST = (Started, Reported, SubtestsFailed, Finished)
 class ToldEarly:
     """Knows who has been told of early, and holds what comes of them a second time until it is whole.
 
-    tell: passes a worker's message on.
+    tell: passes a worker's message on. tell_leaks: passes on who it was, which only the second time shows.
     """
 
-    def __init__(self, tell: Callable[[str, Message], None]) -> None:
+    def __init__(self, tell: Callable[[str, Message], None], tell_leaks: Callable[[list[Leak]], None]) -> None:
         self._tell = tell
+        self._tell_leaks = tell_leaks
         self._tests: set[int] = set()
         self._again: dict[int, list[Message]] = {}
 
@@ -41,4 +44,6 @@ class ToldEarly:
             if any(isinstance(one, Reported) and one.values.get("outcome") == "failed" for one in held):
                 for one in held:
                     self._tell(worker, one)
+            else:
+                self._tell_leaks([leak for one in held if isinstance(one, Reported) for leak in leaks_in(one)])
         return True

@@ -142,7 +142,8 @@ class Worker:
         self.config.pluginmanager.register(self, "isolane-worker")
         if self._watch is not None:
             self.config.pluginmanager.register(self._watch, WATCH_PLUGIN)
-            self._watch.closely = self._looks_closely
+            self._watch.closely = lambda: self._finishing or self._lane.board.stopped
+            self._watch.runs_again = lambda: self._test in self._closely
             self._watch.lenient = lambda: self._lane.board.lenient
         teardown = self.session._setupstate.teardown_exact
         # Which test comes next is decided as late as can be: until a test is torn down, what waits behind it may be
@@ -251,9 +252,6 @@ class Worker:
         self._again = watch.again or watch.doubtful
         self._leaves = watch.dirty or self._again
         return AGAIN if self._again else STANDS
-
-    def _looks_closely(self) -> bool:
-        return self._test in self._closely or self._finishing or self._lane.board.stopped
 
     def _next(self, announced: pytest.Item | None) -> pytest.Item | None:
         """Return the test that comes next, for whose sake fixtures are kept; None where all are torn down."""

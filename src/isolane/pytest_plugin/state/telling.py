@@ -34,10 +34,13 @@ class LeakReport:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what the report has."""
         if report.when == "teardown":
-            leaks = leaks_of(report)
-            if leaks:
-                self._leaks += leaks
-                self.customs.add(leaks)
+            self.add(leaks_of(report))
+
+    def add(self, leaks: list[Leak]) -> None:
+        """Take what a test has left."""
+        if leaks:
+            self._leaks += leaks
+            self.customs.add(leaks)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

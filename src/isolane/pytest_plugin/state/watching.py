@@ -9,11 +9,14 @@ import pytest
 from _pytest.outcomes import TEST_OUTCOME
 
 from isolane.model.state import Change, Leak, Level
-from isolane.process_state.watch import Findings, StateWatch
+from isolane.process_state.watch import Findings, StateWatch, Suspect
 from isolane.pytest_plugin.phases import LEAKS_ATTRIBUTE
 from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.own_names import weigh
 from isolane.pytest_plugin.state.words import who_left
+
+_ENOUGH_CLEAN = 20
+"""How many looks of a process have to find nothing until it spares some: what leaves things mostly does so early."""
 
 
 class LeakWatch:
@@ -49,7 +52,16 @@ class LeakWatch:
         self._leaks: list[Leak] = []
         self._of_fixtures: list[Leak] = []
         self._standing: dict[tuple[str, str], Leak] = {}
-        self._unchecked = 0
+        self._unchecked = self._unasked = self._unseen = 0
+        """How many tests have ended since everything was looked at, at least the suspects, and at least quick kinds."""
+        self.suspects: frozenset[Suspect] = frozenset()
+        """What changed where a window has to run again; see :class:`Suspicion`."""
+        self.runs_again: Callable[[], bool] = lambda: False
+        """Asked before each look: whether the test runs again to see whether it has changed one of the suspects."""
+        self._clean = 0
+        """How many looks in a row have found nothing that others may see."""
+        self.sparing = True
+        """Whether very quick tests may go without any look, where others may: see :attr:`again`."""
         self.closely: Callable[[], bool] = lambda: False
         """Asked before each look: whether it has to be a close one."""
         self.findings: Findings | None = None
@@ -141,17 +153,27 @@ class LeakWatch:
         if not self._begun:
             return []
         of_fixtures, self._of_fixtures = self._of_fixtures, []
+        suspects = self.suspects if self.runs_again() else frozenset()
         closely = not self._budgeted or self._failed or bool(of_fixtures) or self.closely()
+        closely = closely or (self.runs_again() and not suspects)
+        only_looks = self._budgeted and not (self._restores or self._fails)
+        sparingly = only_looks and self.sparing and not suspects and self._clean >= _ENOUGH_CLEAN
         before = self._watch.expected() if self._restores else {}
-        findings = self._watch.look(closely=closely)
+        findings = self._watch.look(closely=closely, sparingly=sparingly, suspects=suspects)
         self.again = False
         tolerated = self._tolerates
         if findings.changes or of_fixtures:
             findings = self._take(item, findings, of_fixtures, before)
         # What is found now may have been left before this test began, where nobody had looked in between.
-        self.doubtful = self._failed and (tolerated or (self._unchecked > 0 and findings.dirty))
+        # Where nobody had looked at anything, it may even be gone: a test that fails takes back what it has met.
+        unsure = self._unseen > 0 or (self._unchecked > 0 and findings.dirty)
+        self.doubtful = self._failed and (tolerated or unsure)
         self.findings = findings
         self._unchecked = 0 if findings.whole else self._unchecked + 1
+        self._unasked = 0 if findings.whole else self._unasked + (not suspects)
+        self._unseen = 0 if findings.seen else self._unseen + 1
+        if findings.seen:
+            self._clean = 0 if findings.dirty else self._clean + 1
         return [leak for leak in self._leaks if leak.change.level is not Level.HARMLESS]
 
     def _take(self, item: pytest.Item, findings: Findings, of_fixtures: list[Leak], before: Any) -> Findings:
@@ -160,7 +182,7 @@ class LeakWatch:
         of_fixtures = [leak for leak in of_fixtures if not accepted(leak.change)]
         owned = {(leak.change.kind, leak.change.name) for leak in of_fixtures}
         changes = tuple(one for one in findings.changes if not accepted(one) and (one.kind, one.name) not in owned)
-        self.again = self._unchecked > 0 and self._dirt(one for one in changes if one.kind in self._dear)
+        self.again = self._unchecked > 0 and self._dirt(one for one in changes if self._may_be_earlier(one))
         leaks = [*of_fixtures, *(Leak(item.nodeid, one) for one in changes)]
         seen = [leak for leak in leaks if leak.change.level is not Level.HARMLESS]
         self._leaks += leaks if self._tells_harmless else seen
@@ -177,10 +199,24 @@ class LeakWatch:
         stays = (*changes, *(leak.change for leak in of_fixtures))
         staying = set(stays)
         self._standing.update({(leak.change.kind, leak.change.name): leak for leak in seen if leak.change in staying})
-        findings = Findings(stays, findings.whole)
+        findings = findings._replace(changes=stays)
         self.dirty = self.dirty or self._dirt(stays)
         self._tolerates = self._tolerates or findings.dirty
         return findings
+
+    def _may_be_earlier(self, change: Change) -> bool:
+        """Return whether a change may have been there before the test, and nobody has seen it."""
+        if change.kind not in self._dear:
+            return self._unseen > 0
+        return self._unasked > 0 or self.suspect(change) not in self.suspects
+
+    def suspect(self, change: Change) -> Suspect:
+        """Return what a change makes suspect."""
+        return self._watch.suspect(change)
+
+    def is_dear(self, change: Change) -> bool:
+        """Return whether a change is of a kind that is not looked at after each test."""
+        return change.kind in self._dear
 
     def _dirt(self, changes: Iterable[Change]) -> bool:
         lenient = self.lenient()
