@@ -72,7 +72,19 @@ def new_parser() -> argparse.ArgumentParser:
 
     gate = _verb(verbs, "gate", "keep parallel runs, or roll back to serial? From the last runs on record")
     gate.add_argument("project", nargs="?", type=Path, default=Path(), help="the project's folder (default: here)")
+    gate.add_argument("--policy", metavar="FILE", help="decide by this policy's rules: a file, gate, strict or lenient")
+    _trusted(gate)
     _json(gate)
+
+    policy = _verb(verbs, "policy", "what does a run mean by your own rules: pass, warn, fail, or roll back?")
+    policy.add_argument("action", choices=("run", "check"), help="hold a run against the rules; or only read the file")
+    policy.add_argument("file", metavar="FILE", help="the policy's YAML file, or one that comes along: gate, strict, …")
+    policy.add_argument(
+        "--run", metavar="RUN", help="a run's id, the beginning of one, or its directory (default: newest)"
+    )
+    _folder_option(policy)
+    _trusted(policy)
+    _json(policy)
 
     replay = _verb(verbs, "replay", "run again, in one process, what one worker of a recorded run had run")
     replay.add_argument("run", metavar="RUN", help="a run's id, the beginning of one, its directory, or last")
@@ -221,6 +233,12 @@ def _engine(parser: argparse.ArgumentParser) -> None:
 
 def _reports(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reports", type=Path, metavar="DIR", help="where reports go (default: reports/ there)")
+
+
+def _trusted(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trusted", action="store_true", help="the policy's Lua is your own: run it in this process, which is quicker"
+    )
 
 
 def _json(parser: argparse.ArgumentParser) -> None:

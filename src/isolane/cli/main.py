@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from isolane.cli.arguments import new_parser, split_arguments
 from isolane.cli.progress import Progress, new_progress
@@ -14,6 +15,9 @@ from isolane.cli.signals import ended_as_interrupted
 from isolane.cli.streams import give_up_output, prepare_streams, say
 from isolane.model.errors import ExitCode, IsolaneError, UsageError
 from isolane.reports.characters import one_line
+
+if TYPE_CHECKING:
+    from isolane.policy.verdicts import PolicyDecision
 
 _Verb = Callable[[argparse.Namespace, tuple[str, ...], Progress], int]
 
@@ -156,6 +160,13 @@ def _gate(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Pr
     from isolane.reports.gate_text import gate_lines
     from isolane.usecases.gate import gate
 
+    if options.policy is not None:
+        from isolane.usecases.policy import gate_by_policy
+
+        found = gate_by_policy(options.project, options.policy, trusted=options.trusted)
+        return _print_policy(options, progress, found)
+    if options.trusted:
+        raise UsageError("no-policy", "--trusted is about a policy's Lua.", "Name the policy: --policy FILE")
     decision = gate(options.project)
     _print_result(options, progress, asdict(decision), gate_lines(decision))
     return ExitCode.OK if decision.keep else ExitCode.FAILED
@@ -276,6 +287,24 @@ def _report(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
     return ExitCode.OK
 
 
+def _policy(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.usecases.policy import PolicyRequest, check_policy, run_policy
+
+    if options.action == "check":
+        policy = check_policy(options.file, trusted=options.trusted)
+        _print_result(options, progress, policy.as_data(), [str(policy)])
+        return ExitCode.OK
+    request = PolicyRequest(options.file, options.run, options.project, options.trusted)
+    return _print_policy(options, progress, run_policy(request))
+
+
+def _print_policy(options: argparse.Namespace, progress: Progress, found: PolicyDecision) -> int:
+    from isolane.reports.policy_text import decision_as_data, decision_lines
+
+    _print_result(options, progress, decision_as_data(found), decision_lines(found))
+    return ExitCode.OK if found.is_good else ExitCode.FAILED
+
+
 def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.combine import combine
 
@@ -305,6 +334,7 @@ _VERBS: dict[str, _Verb] = {
     "map": _map,
     "quarantine": _quarantine,
     "report": _report,
+    "policy": _policy,
     "combine": _combine,
     "init": _init,
 }

@@ -3,10 +3,13 @@
     IsolaneError
       UsageError              exit 4: a bad option, path or value
         ProjectError          the project cannot be run as it is (no interpreter, no pytest, …)
+        PolicyError           a policy file is not one
       RecordError             exit 3: a run's record cannot be read or written
         NewerFormatError      it was written by a newer isolane
       ServerUnavailableError  exit 3: an outside service did not answer
         ServerMissingError    it is not installed here
+      RuleError               exit 1: a policy's rule came to no end of its own
+        RuleLimitError        it reached a limit of time, memory or instructions
 
 Each says what happened, and apart from that what to do. The slug is stable: scripts and docs may name it.
 """
@@ -56,6 +59,10 @@ class ProjectError(UsageError):
     """The project, or its interpreter, cannot be run as it is."""
 
 
+class PolicyError(UsageError):
+    """A policy file cannot be read, or is not a policy."""
+
+
 class RecordError(IsolaneError):
     """A run's record cannot be read or written."""
 
@@ -77,3 +84,18 @@ class ServerUnavailableError(IsolaneError):
 
 class ServerMissingError(ServerUnavailableError):
     """A program or a library that an outside service needs is not installed here."""
+
+
+class RuleError(IsolaneError):
+    """A rule of a policy failed. lua_line: in its code, from 1; lua_traceback: the lines that led there."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, slug: str, what: str, hint: str = "", *, lua_line: int | None = None, lua_traceback: str = ""):
+        super().__init__(slug, what, hint)
+        self.lua_line = lua_line
+        self.lua_traceback = lua_traceback
+
+
+class RuleLimitError(RuleError):
+    """A rule reached a limit, and was ended."""

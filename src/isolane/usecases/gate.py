@@ -17,13 +17,23 @@ _PARALLEL = frozenset({"parallel", "stress"})
 
 
 def gate(root: Path) -> GateDecision:
-    """Return the decision over a checkout's runs; raises :class:`UsageError` where there is nothing to decide on.
+    """Return the decision over a checkout's runs; raises :class:`UsageError` where there is nothing to decide on."""
+    serial, parallel = runs_to_compare(root, whole_runs(root))
+    return decide_gate(records(serial), records(parallel))
 
-    Only runs of the same tests as the newest parallel run count, and only those that came to their end.
-    """
+
+def whole_runs(root: Path) -> list[RunSummary]:
+    """Return a checkout's runs that came to their end, newest first; raises :class:`ProjectError` for no folder."""
     if not root.is_dir():
         raise ProjectError("no-project", f"{root} is not a folder.", "Name the folder that holds the project's tests.")
-    runs = [one for one in summaries(root) if one.end is not None and one.end.exit_code in (0, 1)]
+    return [one for one in summaries(root) if one.end is not None and one.end.exit_code in (0, 1)]
+
+
+def runs_to_compare(root: Path, runs: Sequence[RunSummary]) -> tuple[list[RunSummary], list[RunSummary]]:
+    """Return the serial and the parallel runs of the same tests as the newest parallel one, which is the first.
+
+    Raises :class:`UsageError` where there are none.
+    """
     parallel = [
         one for one in runs if one.header.workers and one.header.label in _PARALLEL and one.header.dist != SIDE_BY_SIDE
     ]
@@ -45,7 +55,7 @@ def gate(root: Path) -> GateDecision:
             "Make one first: pytest --isolane-record=on, or nox -s serial.",
         )
     peers = [one for one in parallel if _of_the_same_tests(one, parallel[0])]
-    return decide_gate(_records(serial), _records(peers))
+    return serial, peers
 
 
 def _of_the_same_tests(one: RunSummary, other: RunSummary) -> bool:
@@ -54,5 +64,6 @@ def _of_the_same_tests(one: RunSummary, other: RunSummary) -> bool:
     return alike(TimedRun(one.header, one.end), TimedRun(other.header, other.end))
 
 
-def _records(runs: Sequence[RunSummary]) -> list[RunRecord]:
+def records(runs: Sequence[RunSummary]) -> list[RunRecord]:
+    """Return the whole records of as many as the gate looks at."""
     return [one.record() for one in runs[:LAST_RUNS]]

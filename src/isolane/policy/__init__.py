@@ -1,0 +1,1 @@
+"""Policies: rules over a run, as data and sandboxed Lua."""
