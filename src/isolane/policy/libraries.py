@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +23,7 @@ def import_library(name: str) -> Any:
         ) from None
 
 
+@cache
 def import_lua() -> Any:
     """Import lupa's Lua 5.4, not older than 2.8: those before let Lua past the filter of attributes."""
     lua = import_library("lupa.lua54")

@@ -184,42 +184,57 @@ class _ProcessSide:
     def __init__(self, memory_mb: int) -> None:
         self._memory_mb = memory_mb
         self._process: WorkerProcess | None = None
-        self._interrupted = False
         self._is_new = True  # whether the process has to begin a fresh state
+        self._interrupted = False
+        # Between whoever ends the process and whoever gives it back: a process that is killed then would be another's.
+        self._guard = threading.RLock()
 
     def answer(self, request: Request) -> bytes:
         """Return the answer to a request; the process is another one after a kill."""
-        process = self._process
-        if process is None or not process.is_usable:
-            if process is not None:
-                POOL.drop(process)
-            process = self._process = POOL.take(self._memory_mb)
-            self._is_new = True
-        if self._interrupted:  # before it had a process to kill
-            self._interrupted = False
-            raise _stopped()
+        process = self._taken()
         try:
             reply = process.ask(request.as_bytes(anew=self._is_new), request.seconds + GRACE)
         except WorkerLostError as error:
-            self._process = None
-            POOL.drop(process)
-            if self._interrupted:
-                self._interrupted = False
+            if self._let_go():
                 raise _stopped() from None
             if isinstance(error, WorkerLateError):
                 raise _took_too_long(request.seconds) from None
             raise RuleLimitError(
                 "rule-died", "The process that it ran in ended: it took more than the system gives it."
             ) from None
+        except BaseException:
+            self._let_go()
+            raise
         self._is_new = False
         return reply
 
+    def _taken(self) -> WorkerProcess:
+        with self._guard:
+            interrupted = self._interrupted
+            if interrupted or (self._process is not None and not self._process.is_usable):
+                self._let_go()
+            if interrupted:  # before it had begun
+                raise _stopped()
+            if self._process is None:
+                self._process = POOL.take(self._memory_mb)
+                self._is_new = True
+            return self._process
+
+    def _let_go(self) -> bool:
+        """End the process, and return whether somebody wanted that."""
+        with self._guard:
+            interrupted, self._interrupted = self._interrupted, False
+            process, self._process = self._process, None
+            if process is not None:
+                POOL.drop(process)
+            return interrupted
+
     def interrupt(self) -> None:
         """Kill the process; it is not used again."""
-        self._interrupted = True
-        process = self._process
-        if process is not None:
-            process.kill()
+        with self._guard:
+            self._interrupted = True
+            if self._process is not None:
+                self._process.kill()
 
     def begin_anew(self) -> None:
         """Have the next request begin a fresh state."""
@@ -227,7 +242,10 @@ class _ProcessSide:
 
     def close(self) -> None:
         """Give the process back."""
-        process, self._process = self._process, None
+        with self._guard:
+            if self._interrupted:
+                self._let_go()
+            process, self._process = self._process, None
         if process is not None:
             POOL.give_back(process)
 

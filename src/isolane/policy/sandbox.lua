@@ -290,7 +290,7 @@ local function located(problem)
         if not info then break end
         if info.source == CHUNK and info.currentline > 0 then
             line = line or info.currentline
-            lines[#lines + 1] = format("line %d%s", info.currentline, info.name and ", in " .. info.name or "")
+            lines[#lines + 1] = format("line %d%s", info.currentline, info.what ~= "main" and info.name and ", in " .. info.name or "")
             if #lines == 10 then break end
         end
     end
