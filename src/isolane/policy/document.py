@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from isolane.model.errors import PolicyError
 from isolane.policy.libraries import import_library
 
-_MOST_BYTES = 2**20
+_MOST_BYTES = 2**18
 _MOST_DEPTH = 32
-_MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
-_SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
+_TAG = "tag:yaml.org,2002:"
+_MAPPING, _SEQUENCE = f"{_TAG}map", f"{_TAG}seq"
+_SCALARS = {f"{_TAG}{kind}" for kind in ("str", "int", "float", "bool", "null")}
 
 Path = tuple[str | int, ...]
 
@@ -95,7 +96,7 @@ class Document:
         if node.tag == _SEQUENCE:
             return [self._plain(one, (*path, position), loader) for position, one in enumerate(node.value)]
         if node.tag not in _SCALARS:
-            raise self.error(path, f"a value of the kind {node.tag.rpartition(':')[2]!r} is not read", "Quote it.")
+            raise self.error(path, f"a value of the kind {node.tag.removeprefix(_TAG)!r} is not read", "Quote it.")
         return loader.construct_object(node)
 
     def _mapping(self, node: Any, path: Path, loader: Any) -> Mapping[str, Any]:

@@ -74,7 +74,7 @@ class LuaRuntime:
 
     def eval_condition(self, expression: str, state: object = None, *, timeout: float | None = None) -> bool:
         """Return whether an expression holds; in Lua all but nil and false does."""
-        return bool(self._ask(CONDITION, f"return ({expression}\n)", state, timeout))
+        return bool(self._ask(CONDITION, f"return {expression}", state, timeout))
 
     def check(self, code: str) -> None:
         """Raise :class:`RuleError` where the code is not Lua; it is not run."""
@@ -82,11 +82,12 @@ class LuaRuntime:
 
     def check_condition(self, expression: str) -> None:
         """Raise :class:`RuleError` where this is no expression of Lua."""
-        self._ask(CHECK, f"return ({expression}\n)", None, None)
+        self._ask(CHECK, f"return {expression}", None, None)
 
     def reset(self) -> None:
         """Forget all globals."""
-        self._side.begin_anew()
+        with self._lock:
+            self._side.begin_anew()
 
     def interrupt(self) -> None:
         """End what runs now, from another thread: it raises a :class:`RuleError` there. Else what runs next."""
@@ -94,7 +95,8 @@ class LuaRuntime:
 
     def close(self) -> None:
         """Give the process back. A closed runtime that is used again takes another."""
-        self._side.close()
+        with self._lock:
+            self._side.close()
 
     def __enter__(self) -> LuaRuntime:
         return self

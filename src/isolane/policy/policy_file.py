@@ -157,6 +157,7 @@ class _Reader:
         if kind == "run":
             if not isinstance(spec, str) or not spec.strip():
                 raise self._document.error(place, "run wants Lua")
+            spec = spec.rstrip()  # else Lua would say that its end is on the line below
         else:
             try:
                 check_step(kind, spec)
