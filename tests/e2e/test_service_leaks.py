@@ -22,6 +22,7 @@ USES = {
     "isolane_redis": "isolane_redis.client.set('a', 1)",
     "isolane_neo4j": "isolane_neo4j.session().run('RETURN 1'); assert isolane_neo4j.health(4).is_good",
     "isolane_dagster": "isolane_dagster.op_context()",
+    "isolane_lua": "isolane_lua.interrupt(); pytest.raises(Exception, isolane_lua.check, ''); isolane_lua.check('')",
 }
 
 

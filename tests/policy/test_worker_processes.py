@@ -127,6 +127,17 @@ def test_the_pool_keeps_a_few() -> None:
     assert pool.processes == []
 
 
+def test_what_is_started_in_a_block_ends_with_it() -> None:
+    pool = WorkerPool()
+    first = pool.take(16)
+    with pool.kept_as_it_is():
+        other = pool.take(16)
+        pool.give_back(other)
+    assert pool.processes == [first]
+    assert not other.is_usable
+    pool.close()
+
+
 def test_a_forked_child_does_not_use_its_parents_processes() -> None:
     with LuaRuntime() as runtime:
         runtime.execute("kept = 1")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from isolane.policy.worker_process import WorkerProcess
 
@@ -62,6 +64,14 @@ class WorkerPool:
         """End a process."""
         self._all.discard(process)
         process.end()
+
+    @contextmanager
+    def kept_as_it_is(self) -> Iterator[None]:
+        """End, at the end of the block, the processes that were started in it."""
+        before = self._all.copy()
+        yield
+        for one in self._all - before:
+            self.drop(one)
 
     def close(self) -> None:
         """End all of them, also those in use; the pool can be used again."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from isolane.policy.lua_runtime import LuaRuntime
     from isolane.resources.dagster import DagsterTest
     from isolane.resources.git import GitRepository
     from isolane.resources.neo4j import Neo4jDatabase, Neo4jWorker
@@ -164,3 +165,31 @@ def isolane_neo4j(_isolane_neo4j_worker: Neo4jWorker) -> Iterator[Neo4jDatabase]
     """A Neo4j driver, and a namespace or database that no other worker has, wiped after the test."""
     with _isolane_neo4j_worker.test() as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def _isolane_lua_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Start a process for Lua in this worker; all of them end with it."""
+    from isolane.model.errors import ServerMissingError, UsageError
+    from isolane.policy.worker_pool import POOL
+
+    with _told(request):
+        try:
+            from isolane.policy.lua_runtime import LuaRuntime
+
+            with LuaRuntime() as runtime:
+                runtime.execute("return nil")
+        except UsageError as error:
+            raise ServerMissingError(error.slug, error.what, error.hint) from None
+    yield
+    POOL.close()
+
+
+@pytest.fixture
+def isolane_lua(_isolane_lua_processes: None) -> Iterator[LuaRuntime]:
+    """A sandboxed Lua runtime of the test's own, in a process that is warm; a test that kills it leaves no other."""
+    from isolane.policy.lua_runtime import LuaRuntime
+    from isolane.policy.worker_pool import POOL
+
+    with POOL.kept_as_it_is(), LuaRuntime() as runtime:
+        yield runtime
