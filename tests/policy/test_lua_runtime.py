@@ -9,8 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from isolane.model.errors import RuleError, RuleLimitError, UsageError
-from isolane.policy import libraries
+from isolane.policy import libraries, worker_process
+from isolane.policy.codec import encode
+from isolane.policy.interpreter import Interpreter
 from isolane.policy.lua_runtime import LuaRuntime
+from isolane.policy.worker_pool import POOL
 
 pytest.importorskip("lupa.lua54")
 
@@ -249,6 +252,32 @@ def test_values_as_lua_has_them(runtime: LuaRuntime, code: str, value: object) -
     found = runtime.execute(code, {"empty": [], "bare": {}, "list": ["first"], "order": {"b": 2, "c": 3, "a": 1}})
     assert found == value
     assert type(found) is type(value)
+
+
+def test_a_result_has_so_many_values(runtime: LuaRuntime) -> None:
+    with LuaRuntime(20.0, 256, runtime.trusted) as roomy:
+        error = failing(roomy, "local t = {} for i = 1, 1000001 do t[i] = true end return t")
+        assert (error.slug, error.lua_line) == ("rule-value", None)
+        assert "has over 1000000 values before it" in error.what
+
+
+def test_an_interrupt_of_python_is_not_caught_by_lua() -> None:
+    def stopped() -> bool:
+        raise KeyboardInterrupt
+
+    interpreter = Interpreter(16)
+    with pytest.raises(KeyboardInterrupt):
+        interpreter.run(b"while true do pcall(error) end", encode(None), seconds=60, stopped=stopped)
+    assert interpreter.is_spent
+
+
+def test_where_no_process_comes_up_a_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    POOL.close()
+    monkeypatch.setattr(worker_process, "_PROGRAM", "raise SystemExit")
+    with LuaRuntime() as runtime:
+        error = failing(runtime, "return 1")
+    assert error.slug == "rule-start"
+    assert error.what.startswith("No process for Lua came up with ")
 
 
 @pytest.mark.parametrize("wrong", [{"timeout": 0}, {"memory_mb": 0}, {"instructions": 0}, {"timeout": float("nan")}])

@@ -61,6 +61,14 @@ def test_compare(comparison: dict[str, Any], holds: bool) -> None:
     assert apply_step("compare", {"value": "share", **comparison}, STATE) == {"holds": holds}
 
 
+def test_a_list_stands_for_its_length() -> None:
+    assert apply_step("compare", {"value": "tests", "over": 2, "into": "many"}, STATE) == {"many": True}
+    assert apply_step("threshold", {"value": "tests", "warn": {"over": 2}}, STATE)["numbers"] == {
+        "tests": 3,
+        "limit": 2,
+    }
+
+
 LEVELS = {"warn": {"over": 0.1}, "fail": {"over": 0.2}, "roll back": {"over": 0.5}}
 
 
@@ -101,7 +109,7 @@ def test_what_is_not_known_fails_unless_it_may() -> None:
     [
         ("filter", {"from": "run", "where": {}}, "run is of the kind dict, and should be a list"),
         ("rate", {"of": "x", "in": "tests"}, "x is not known, and should be a number"),
-        ("compare", {"value": "tests", "over": 1}, "tests is of the kind list, and should be a number"),
+        ("compare", {"value": "run", "over": 1}, "run is of the kind dict, and should be a number"),
         ("compare", {"value": "share", "over": "tests"}, "tests is of the kind list"),
         ("compare", {"value": "flag", "over": 1}, "flag is of the kind bool"),
     ],

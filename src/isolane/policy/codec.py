@@ -15,6 +15,8 @@ from typing import Any
 
 MOST_DEPTH = 64
 """How deep values may be nested; one that contains itself is deeper."""
+MOST_VALUES = 1_000_000
+"""How many values an answer may hold, all that are nested counted."""
 _WHOLE = struct.Struct("<q")
 _FRACTION = struct.Struct("<d")
 _LENGTH = struct.Struct("<I")
@@ -111,55 +113,72 @@ def _go_down(depth: int) -> None:
 def decode(data: bytes) -> Any:
     """Return the value of these bytes; :class:`ConversionError` for any that :func:`encode` would not write.
 
-    Mappings come back in the order of their keys: Lua has none, and what is the same must look the same.
+    Refuses over MOST_VALUES values: a byte may become a list of 56. Mappings come back in the order of their keys: Lua
+    has none, and what is the same must look the same.
     """
-    value, end = _decode(data, 0, 0)
+    reader = _Reader(data)
+    value, end = reader.value(0, 0)
     if end != len(data):
         raise ConversionError("has bytes that belong to nothing")
     return value
 
 
-def _decode(data: bytes, at: int, depth: int) -> tuple[Any, int]:
-    kind, at = data[at : at + 1], at + 1
-    if kind == b"s":
-        length, at = _length(data, at)
-        return _text(data[at : at + length]), at + length
-    if kind == b"i" or kind == b"d":
-        if at + 8 > len(data):
-            raise ConversionError("ends in the midst of a number")
-        return (_WHOLE if kind == b"i" else _FRACTION).unpack_from(data, at)[0], at + 8
-    if kind == b"t" or kind == b"f":
-        return kind == b"t", at
-    if kind == b"n":
-        return None, at
-    if kind != b"l" and kind != b"m":
-        raise ConversionError(f"has a value of the unknown kind {kind!r}")
-    if depth >= MOST_DEPTH:
-        raise ConversionError(f"is nested over {MOST_DEPTH} deep")
-    # No item is under a byte: a length that is over what follows is a lie, and nothing is made for it.
-    count, at = _length(data, at)
-    if kind == b"l":
+class _Reader:
+    """Reads values out of bytes. left: how many more there may be."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._left = MOST_VALUES
+
+    def value(self, at: int, depth: int) -> tuple[Any, int]:
+        """Return the value that begins there, and where it ends."""
+        self._left -= 1
+        if self._left < 0:
+            raise ConversionError(f"holds over {MOST_VALUES:,} values")
+        data = self._data
+        kind, at = data[at : at + 1], at + 1
+        if kind == b"s":
+            length, at = self._length(at)
+            return _text(data[at : at + length]), at + length
+        if kind == b"i" or kind == b"d":
+            if at + 8 > len(data):
+                raise ConversionError("ends in the midst of a number")
+            return (_WHOLE if kind == b"i" else _FRACTION).unpack_from(data, at)[0], at + 8
+        if kind == b"t" or kind == b"f":
+            return kind == b"t", at
+        if kind == b"n":
+            return None, at
+        if kind != b"l" and kind != b"m":
+            raise ConversionError(f"has a part of the unknown kind {kind!r}")
+        if depth >= MOST_DEPTH:
+            raise ConversionError(f"is nested over {MOST_DEPTH} deep")
+        count, at = self._length(at)
+        return self._list(count, at, depth + 1) if kind == b"l" else self._mapping(count, at, depth + 1)
+
+    def _list(self, count: int, at: int, depth: int) -> tuple[list[Any], int]:
         items = []
         for _ in range(count):
-            item, at = _decode(data, at, depth + 1)
+            item, at = self.value(at, depth)
             items.append(item)
         return items, at
-    pairs: dict[Any, Any] = {}
-    for _ in range(count):
-        key, at = _decode(data, at, depth + 1)
-        if isinstance(key, bool) or not isinstance(key, (str, bytes, int)):
-            raise ConversionError("has a key that is neither text nor a whole number")
-        pairs[key], at = _decode(data, at, depth + 1)
-    return dict(sorted(pairs.items(), key=_rank)), at
 
+    def _mapping(self, count: int, at: int, depth: int) -> tuple[dict[Any, Any], int]:
+        pairs: dict[Any, Any] = {}
+        for _ in range(count):
+            key, at = self.value(at, depth)
+            if isinstance(key, bool) or not isinstance(key, (str, bytes, int)):
+                raise ConversionError("has a key that is neither text nor a whole number")
+            pairs[key], at = self.value(at, depth)
+        return dict(sorted(pairs.items(), key=_rank)), at
 
-def _length(data: bytes, at: int) -> tuple[int, int]:
-    if at + 4 > len(data):
-        raise ConversionError("ends in the midst of a length")
-    (length,) = _LENGTH.unpack_from(data, at)
-    if at + 4 + length > len(data):
-        raise ConversionError("says that it is longer than it is")
-    return length, at + 4
+    def _length(self, at: int) -> tuple[int, int]:
+        """Return a length, and where what it is of begins; no item is under a byte, so one that is over is a lie."""
+        if at + 4 > len(self._data):
+            raise ConversionError("ends in the midst of a length")
+        (length,) = _LENGTH.unpack_from(self._data, at)
+        if at + 4 + length > len(self._data):
+            raise ConversionError("says that it is longer than it is")
+        return length, at + 4
 
 
 def _text(data: bytes) -> str | bytes:

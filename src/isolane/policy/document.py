@@ -75,10 +75,8 @@ class Document:
             column = error.position - (before.rfind("\n") + 1) + 1
             self._marks[()] = Mark(before.count("\n") + 1, column, False)
             raise self.error((), f"this is not YAML: {error.reason}") from None
-        except (RecursionError, ValueError) as error:
-            raise self.error(
-                (), f"this is not YAML that a policy may have: {str(error).partition(chr(10))[0]}"
-            ) from None
+        except (RecursionError, ValueError, ArithmeticError, LookupError) as error:
+            raise self.error((), f"this is not YAML that a policy may have: {error}") from None
         finally:
             if loader is not None:
                 loader.dispose()

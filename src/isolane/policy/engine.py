@@ -166,7 +166,7 @@ class YAMLEngine:
             if node.kind == "run":
                 runtime = self._runtime_for(run.workflow, node.path)
                 return runtime.execute_node(node.spec, state, timeout=self._seconds(run, deadline))
-            return {**state, **apply_step(node.kind, node.spec, state)}
+            return {**state, **apply_step(node.kind, node.spec, state, self._seconds(run, deadline))}
         except RuleError as error:
             raise _located(error, run.workflow, node.path, f"rule {node.name!r}") from None
 
@@ -181,7 +181,7 @@ class YAMLEngine:
             raise _located(error, run.workflow, path, f"the edge to {edge.target!r}") from None
 
     def _seconds(self, run: _Execution, deadline: float) -> float:
-        left = max(0.001, deadline - self._clock.monotonic())
+        left = min(self._lua_timeout, max(0.001, deadline - self._clock.monotonic()))
         return min(left, run.workflow.limits.lua or left)
 
 

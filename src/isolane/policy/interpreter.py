@@ -14,6 +14,8 @@ from isolane.policy.libraries import import_lua
 INSTRUCTIONS = 2_000_000_000
 """How many instructions a rule may take: some ten seconds' worth, so that the verdict is the same on any machine."""
 _MEGABYTE = 2**20
+_INTERRUPTED = b"e" + encode({"kind": "interrupt"})
+"""What is answered where Python was interrupted while Lua asked it for the time."""
 
 
 @cache
@@ -64,7 +66,10 @@ class Interpreter:
         """
         self._deadline = time.monotonic() + seconds
         self._stopped = stopped or _never
-        return self._answer(lambda: self._run(condition, code, state, instructions))
+        answer = self._answer(lambda: self._run(condition, code, state, instructions))
+        if answer == _INTERRUPTED:
+            raise KeyboardInterrupt
+        return answer
 
     def check(self, code: bytes) -> bytes:
         """Return the answer to whether the code is Lua, without running it."""

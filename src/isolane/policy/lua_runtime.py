@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from isolane.policy.interpreter import INSTRUCTIONS, Interpreter
 from isolane.policy.libraries import import_lua
 from isolane.policy.requests import CHECK, CONDITION, RUN, Request
 from isolane.policy.worker_pool import POOL
-from isolane.policy.worker_process import WorkerLateError, WorkerLostError, WorkerProcess
+from isolane.policy.worker_process import WorkerLateError, WorkerLostError, WorkerProcess, WorkerStartError
 
 GRACE = 0.25
 """Seconds over its time-out until a rule's process is killed: one that Lua itself can end keeps its process."""
@@ -199,6 +200,12 @@ class _ProcessSide:
         except WorkerLostError as error:
             if self._let_go():
                 raise _stopped() from None
+            if isinstance(error, WorkerStartError):
+                raise RuleError(
+                    "rule-start",
+                    f"No process for Lua came up with {sys.executable}.",
+                    "Run a policy of your own with --trusted.",
+                ) from None
             if isinstance(error, WorkerLateError):
                 raise _took_too_long(request.seconds) from None
             raise RuleLimitError(

@@ -32,8 +32,15 @@ local function charge(instructions)
         if spent > most then
             over = "instructions"
         elseif unseen >= STEP then
-            unseen = 0
-            if expired() then over = "time" end
+            local fine, late = pcall(expired)
+            if fine then
+                unseen = 0
+                if late then over = "time" end
+            elseif type(late) == "userdata" then
+                over = "interrupt"  -- Python's own error: somebody interrupts it, and a rule must not catch that
+            else
+                error(late, 0)  -- no memory, or no stack, to ask with; the next look asks again
+            end
         end
     end
     if over then error(LIMIT, 0) end
@@ -198,6 +205,8 @@ local function decode(data, at)
 end
 
 local REFUSED = {}
+local MOST_VALUES = 1000000
+local values = 0  -- in the answer so far
 
 local function refuse(path, depth, why)
     local words = {}
@@ -233,6 +242,8 @@ end
 
 local function encode(value, parts, path, depth, within)
     local kind = type(value)
+    values = values + 1
+    if values > MOST_VALUES then refuse(path, depth, "has over " .. MOST_VALUES .. " values before it") end
     if kind == "string" then
         parts[#parts + 1] = pack("<c1s4", "s", value)
     elseif kind == "number" then
@@ -275,6 +286,7 @@ end
 
 local function as_bytes(first, value)
     local parts = { first }
+    values = 0
     encode(value, parts, {}, 0, {})
     return concat(parts)
 end

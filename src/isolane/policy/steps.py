@@ -1,17 +1,19 @@
 """What a node can do without Lua: filter, rate, compare, threshold.
 
 Each takes what stands under its name in the file and the state, and returns what is merged into the state. Paths are
-names with dots, such as ``run.seconds``.
+names with dots, such as ``run.seconds``; where a number is wanted, a list stands for its length.
 """
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from isolane.model.errors import RuleError
+from isolane.model.errors import RuleError, RuleLimitError
 
 VERDICTS = ("pass", "warn", "fail", "roll back")
 """From the mildest to the gravest."""
@@ -23,6 +25,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _FIELD = re.compile(r"\{([\w.]+)(:%)?\}")
 _NUMBER = (int, float)
+_MOST_PATTERN = 500
 
 Spec = Mapping[str, Any]
 State = Mapping[str, Any]
@@ -63,8 +66,7 @@ def check_step(kind: str, spec: object) -> None:
         if not isinstance(spec["where"], dict):
             raise SpecError("'where' is a mapping from a test's fields to what they have to be", "where")
         for wanted in spec["where"].values():
-            if isinstance(wanted, dict):
-                _check_comparison(wanted, "where")
+            _check_wanted(wanted)
     elif kind == "compare":
         _check_comparison({key: spec[key] for key in spec.keys() & _COMPARISONS.keys()}, None)
     elif kind == "threshold":
@@ -78,6 +80,14 @@ def check_step(kind: str, spec: object) -> None:
             raise SpecError(f"'missing' is one of {_listed(VERDICTS)}", "missing")
 
 
+def _check_wanted(wanted: object) -> None:
+    if isinstance(wanted, dict):
+        _check_comparison(wanted, "where")
+    for one in wanted if isinstance(wanted, list) else (wanted,):
+        if isinstance(one, str) and len(one) > _MOST_PATTERN:
+            raise SpecError(f"a pattern is over {_MOST_PATTERN} characters long", "where")
+
+
 def _check_comparison(comparison: Mapping[str, Any], key: str | None) -> None:
     if not comparison:
         raise SpecError(f"it takes one of {_listed(_COMPARISONS)}", key)
@@ -88,17 +98,24 @@ def _check_comparison(comparison: Mapping[str, Any], key: str | None) -> None:
             raise SpecError(f"{name!r} wants a number, or the name of one", key)
 
 
-def apply_step(kind: str, spec: Spec, state: State) -> dict[str, Any]:
-    """Return what a step adds to the state; :class:`RuleError` where what it asks for is not there."""
-    return _STEPS[kind](spec, state)
+def apply_step(kind: str, spec: Spec, state: State, seconds: float = math.inf) -> dict[str, Any]:
+    """Return what a step adds to the state; :class:`RuleError` where what it asks for is not there.
+
+    A filter may take so many seconds: its patterns are as much somebody else's as Lua is.
+    """
+    return _filter(spec, state, seconds) if kind == "filter" else _STEPS[kind](spec, state)
 
 
-def _filter(spec: Spec, state: State) -> dict[str, Any]:
-    found = [
-        one
-        for one in _list(state, spec["from"])
-        if isinstance(one, Mapping) and all(_fits(one.get(key), wanted, state) for key, wanted in spec["where"].items())
-    ]
+def _filter(spec: Spec, state: State, seconds: float) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    found = []
+    for one in _list(state, spec["from"]):
+        if time.monotonic() > deadline:
+            raise RuleLimitError("rule-time", f"It took over {seconds:g} s.", "Look for less.")
+        if isinstance(one, Mapping) and all(
+            _fits(one.get(key), wanted, state) for key, wanted in spec["where"].items()
+        ):
+            found.append(one)
     return {spec.get("into", "filtered"): found}
 
 
@@ -119,14 +136,14 @@ def _rate(spec: Spec, state: State) -> dict[str, Any]:
 
 def _compare(spec: Spec, state: State) -> dict[str, Any]:
     comparison = {key: spec[key] for key in spec if key in _COMPARISONS}
-    return {spec.get("into", "holds"): _holds(_number(state, spec["value"]), comparison, state) is not None}
+    return {spec.get("into", "holds"): _holds(_count(state, spec["value"]), comparison, state) is not None}
 
 
 def _threshold(spec: Spec, state: State) -> dict[str, Any]:
     path = spec["value"]
     if look_up(state, path) is None and "missing" in spec:
         return {"verdict": spec["missing"], "reason": f"{path} is not known", "numbers": {}}
-    value = _number(state, path)
+    value = _count(state, path)
     verdict, limit, numbers = "pass", None, {path: value}
     for level in VERDICTS:
         reached = _holds(value, spec[level], state) if level in spec else None
@@ -198,12 +215,11 @@ def _listed(names: Iterable[str]) -> str:
 
 
 _STEPS: dict[str, Callable[[Spec, State], dict[str, Any]]] = {
-    "filter": _filter,
     "rate": _rate,
     "compare": _compare,
     "threshold": _threshold,
 }
-STEPS = tuple(_STEPS)
+STEPS = ("filter", *_STEPS)
 _KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "filter": (frozenset({"from", "where"}), frozenset({"into"})),
     "rate": (frozenset({"of", "in"}), frozenset({"into"})),

@@ -46,9 +46,8 @@ class WorkerPool:
 
     def give_back(self, process: WorkerProcess) -> None:
         """Keep a process for the next one to take, unless there are enough of them, or it has ended."""
-        idle = self._idle.setdefault(process.memory_mb, deque())
-        if process.is_usable and len(idle) < MOST_IDLE:
-            idle.append(process)
+        if process.is_usable and sum(map(len, list(self._idle.values()))) < MOST_IDLE:
+            self._idle.setdefault(process.memory_mb, deque()).append(process)
         else:
             self.drop(process)
 

@@ -19,11 +19,15 @@ START_SECONDS = 30.0
 """How long a new process may take until it is ready, on a machine that has much else to do."""
 _CHUNK = 2**18
 _MEGABYTE = 2**20
-_PROGRAM = "import sys; sys.path[:0] = sys.argv[2:]; from isolane.policy.worker import main; main(int(sys.argv[1]))"
+_PROGRAM = "import sys; sys.path += sys.argv[2:]; from isolane.policy.worker import main; main(int(sys.argv[1]))"
 
 
 class WorkerLostError(Exception):
     """The process ended before it answered."""
+
+
+class WorkerStartError(WorkerLostError):
+    """The process ended before it was ready."""
 
 
 class WorkerLateError(WorkerLostError):
@@ -82,14 +86,20 @@ class WorkerProcess:
         """
         try:
             if not self._is_ready:
-                if self._exchange(b"", time.monotonic() + START_SECONDS) != READY:
-                    raise WorkerLostError
-                self._is_ready = True
+                self._wait_until_ready()
             return self._exchange(LENGTH.pack(len(request)) + request, time.monotonic() + seconds)
         except BaseException:
             # Whatever it would still say belongs to a question that nobody asks any more.
             self.end()
             raise
+
+    def _wait_until_ready(self) -> None:
+        try:
+            self._is_ready = self._exchange(b"", time.monotonic() + START_SECONDS) == READY
+        except WorkerLostError:
+            self._is_ready = False
+        if not self._is_ready:
+            raise WorkerStartError
 
     def _exchange(self, frame: bytes, deadline: float) -> bytes:
         rest, reply = memoryview(frame), bytearray()

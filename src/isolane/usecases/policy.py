@@ -17,6 +17,7 @@ from isolane.policy.workflow import Workflow
 from isolane.usecases.gate import records, runs_to_compare, whole_runs
 from isolane.usecases.policy_facts import facts_of
 
+_MOST_CHARACTERS = 2**20
 _SHIPPED = Path(__file__).parents[1] / "policy" / "shipped"
 
 
@@ -72,7 +73,6 @@ def check_policy(policy: str, *, trusted: bool) -> CheckedPolicy:
 def run_policy(request: PolicyRequest) -> PolicyDecision:
     """Hold a run against a policy. Raises :class:`UsageError` where there is no such run, or no such policy."""
     workflow = _read(request.policy)
-    engine = _engine(workflow, trusted=request.trusted)
     runs = whole_runs(request.project)
     if request.run is not None:
         chosen = find_run(request.project, request.run)
@@ -87,25 +87,21 @@ def run_policy(request: PolicyRequest) -> PolicyDecision:
         figures = measure_gate(records(serial), records(parallel))
     except UsageError:
         figures = None
-    return _decide(engine, workflow, chosen, runs, figures)
+    return _decide(workflow, chosen, runs, figures, trusted=request.trusted)
 
 
 def gate_by_policy(root: Path, policy: str, *, trusted: bool) -> PolicyDecision:
     """Hold the newest parallel run against a policy; raises :class:`UsageError` as the gate itself does."""
     workflow = _read(policy)
-    engine = _engine(workflow, trusted=trusted)
     runs = whole_runs(root)
     serial, parallel = runs_to_compare(root, runs)
-    return _decide(engine, workflow, parallel[0], runs, measure_gate(records(serial), records(parallel)))
+    return _decide(workflow, parallel[0], runs, measure_gate(records(serial), records(parallel)), trusted=trusted)
 
 
 def _decide(
-    engine: YAMLEngine,
-    workflow: Workflow,
-    run: RunSummary,
-    runs: Sequence[RunSummary],
-    figures: GateFigures | None,
+    workflow: Workflow, run: RunSummary, runs: Sequence[RunSummary], figures: GateFigures | None, *, trusted: bool
 ) -> PolicyDecision:
+    engine = _engine(workflow, trusted=trusted, tests=0 if run.end is None else run.end.tests)
     engine.warm_up(workflow)
     before = [one for one in runs if one.directory.name < run.directory.name][: workflow.history]
     facts = facts_of(run.record(), [one.record() for one in before], figures, SystemClock().now())
@@ -114,8 +110,9 @@ def _decide(
     return PolicyDecision(name, run.header.run_id, tuple(verdicts_of(result, name)))
 
 
-def _engine(workflow: Workflow, *, trusted: bool) -> YAMLEngine:
-    return YAMLEngine(lua_enabled=workflow.uses_lua, trusted=trusted)
+def _engine(workflow: Workflow, *, trusted: bool, tests: int = 0) -> YAMLEngine:
+    # What is known of a test takes Lua a kilobyte; the rest is for the rules.
+    return YAMLEngine(lua_enabled=workflow.uses_lua, trusted=trusted, memory_mb=64 + tests // 500)
 
 
 def _read(policy: str) -> Workflow:
@@ -124,7 +121,8 @@ def _read(policy: str) -> Workflow:
     if not path.exists() and policy in shipped:
         path = shipped[policy]
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_MOST_CHARACTERS)  # more than a policy may have, and less than a device
     except UnicodeDecodeError as error:
         raise PolicyError("policy", f"{policy} is not text in UTF-8 ({error.reason}).", "Save it as UTF-8.") from None
     except OSError as error:
