@@ -83,6 +83,13 @@ HOSTILE: dict[str, tuple[str, str]] = {
         "limit",
         "xpcall(function() while true do end end, function() while true do end end)",
     ),
+    "an xpcall of xpcall": ("refused", "while true do xpcall(xpcall, xpcall, xpcall, xpcall) end"),
+    "many short coroutines in each other": (
+        "limit",
+        "local function f(n) if n == 0 then for i = 1, 900 do end return end "
+        "for i = 1, 9 do coroutine.wrap(f)(n - 1) end end while true do f(6) end",
+    ),
+    "brackets without end": ("limit", "return (('('):rep(300000)):find('%b()')"),
     "a handler that fails": ("refused", "xpcall(error, function() error('again') end)"),
     "coroutine.wrap": ("limit", "coroutine.wrap(function() while true do end end)()"),
     "a loop of coroutines": ("limit", "while true do coroutine.wrap(function() coroutine.yield() end)() end"),

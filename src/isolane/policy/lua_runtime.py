@@ -26,8 +26,8 @@ class LuaRuntime:
     """Runs Lua code on plain values. What the code sets as globals stays until a limit is reached, or a reset.
 
     timeout: seconds for each piece of code. memory_mb: for Lua's values. trusted: runs in this process, under the same
-    limits but one: a single long call into Lua's library (a search with a pattern) is not interrupted. instructions: of
-    Lua's machine, for each piece of code.
+    limits but one: long calls into Lua's library (a search with a pattern) are not ended, they only count when they
+    are over. instructions: of Lua's machine, for each piece of code.
 
     The code sees ``state`` and the libraries that docs/policies.md lists. Any thread may use a runtime, one at a time
     does. It can be used on after any error. Nothing is started until code is run.

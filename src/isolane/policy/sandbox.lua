@@ -67,6 +67,7 @@ local function handled(handler, ok, ...)
 end
 
 local function guarded_xpcall(called, handler, ...)
+    if type(handler) ~= "function" then error("xpcall wants a function to call after an error", 2) end
     return handled(handler, passed(pcall(called, ...)))
 end
 
