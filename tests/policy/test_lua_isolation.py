@@ -21,6 +21,7 @@ from isolane.policy.lua_runtime import LuaRuntime
 from isolane.policy.worker_pool import MOST_IDLE, POOL
 
 pytest.importorskip("lupa.lua54")
+pytestmark = pytest.mark.usefixtures("processes")
 CHECKOUT = Path(__file__).parents[2]
 COUNTER = "seen = (seen or 0) + 1 return {seen = seen}"
 
@@ -156,7 +157,8 @@ def test_ten_runs_in_a_row_pass(tmp_path: Path) -> None:
 
     test = f"{Path(__file__).name}::test_parallel_branches_get_fresh_lua_runtime"
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = req(ID)\n  slow\n", encoding="utf-8")
-    (tmp_path / Path(__file__).name).write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    for path in (Path(__file__), Path(__file__).with_name("conftest.py")):
+        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "ISOLANE_", "COV"))}
     done = subprocess.run(
         [sys.executable, "-m", "isolane", "stress", "10", test, "-n", "2", "--", "-p", "no:hypothesispytest"],

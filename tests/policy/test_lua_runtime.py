@@ -19,8 +19,8 @@ pytest.importorskip("lupa.lua54")
 
 
 @pytest.fixture(params=[False, True], ids=["sandboxed", "trusted"])
-def runtime(request: pytest.FixtureRequest) -> Iterator[LuaRuntime]:
-    with LuaRuntime(0.3, 16, request.param) as runtime:
+def runtime(request: pytest.FixtureRequest, processes: None) -> Iterator[LuaRuntime]:
+    with LuaRuntime(0.3, 64, request.param) as runtime:
         yield runtime
 
 

@@ -26,6 +26,7 @@ from isolane.usecases.policy import shipped_policies
 from isolane.usecases.policy_facts import facts_of
 
 pytest.importorskip("lupa.lua54")
+pytestmark = pytest.mark.usefixtures("processes")
 TESTS = [f"test_{number}.py::test_it" for number in range(10)]
 
 

@@ -22,6 +22,7 @@ from isolane.policy.worker_pool import MOST_IDLE, POOL, WorkerPool
 from isolane.policy.worker_process import WorkerLateError, WorkerLostError, WorkerProcess
 
 pytest.importorskip("lupa.lua54")
+pytestmark = pytest.mark.usefixtures("processes")
 PROC = Path("/proc/self/fd").exists()
 needs_proc = pytest.mark.skipif(not PROC, reason="what a process has is read from /proc")
 LOOP = Request(RUN, b"while true do end", encode(None), 60.0, 10**15).as_bytes(anew=False)

@@ -11,6 +11,7 @@ from isolane.model.errors import PolicyError, RuleError, RuleLimitError
 from isolane.policy.engine import YAMLEngine
 
 pytest.importorskip("lupa.lua54")
+pytestmark = pytest.mark.usefixtures("processes")
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 RUNTIME = LuaRuntime(trusted=True)
+RUNTIME.execute("return nil")
 ENGINE = YAMLEngine(lua_enabled=True, trusted=True)
 
 

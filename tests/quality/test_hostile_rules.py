@@ -22,7 +22,9 @@ def runtime() -> Iterator[LuaRuntime]:
     """One warm process for all of them; a bomb that only a kill can end costs it a new one."""
     with LuaRuntime(TIMEOUT, 16, instructions=3_000_000) as runtime:
         runtime.execute("return 1")
+        LuaRuntime(trusted=True).execute("return 1")
         yield runtime
+    POOL.close()
 
 
 def test_there_are_enough_of_them() -> None:
@@ -52,16 +54,16 @@ def test_it_is_contained_and_the_next_rule_runs(runtime: LuaRuntime, name: str) 
 
 
 @pytest.mark.parametrize("name", [name for name, (how, _) in HOSTILE.items() if how != "limit"])
-def test_a_trusted_runtime_has_the_same_walls(name: str) -> None:
+def test_a_trusted_runtime_has_the_same_walls(runtime: LuaRuntime, name: str) -> None:
     """In this process, too, a rule gets nowhere; only a single long call is not interrupted there."""
     how, code = HOSTILE[name]
-    with LuaRuntime(0.3, 16, trusted=True, instructions=3_000_000) as runtime:
+    with LuaRuntime(0.3, runtime.memory_mb, trusted=True, instructions=3_000_000) as trusted:
         if how == "escape":
-            assert runtime.execute(code, STATE) in (None, False)
+            assert trusted.execute(code, STATE) in (None, False)
         else:
             with pytest.raises(RuleError):
-                runtime.execute(code, STATE)
-        assert runtime.execute("return 1") == 1
+                trusted.execute(code, STATE)
+        assert trusted.execute("return 1") == 1
 
 
 def test_no_process_is_left_beside_the_one_in_use(runtime: LuaRuntime) -> None:
