@@ -147,7 +147,7 @@ def test_a_policys_own_limit_for_lua(engine: YAMLEngine) -> None:
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["sandboxed", "trusted"])
 def test_the_total_time_out_bounds_the_whole(trusted: bool) -> None:
-    engine = YAMLEngine(lua_enabled=True, trusted=trusted)
+    engine = YAMLEngine(lua_enabled=True, trusted=trusted, most_branches=3)
     policy = engine.load("limits: {total: 0.2}\n" + LIMITED + SPLIT % ", retry: {attempts: 50, backoff: 60}")
 
     with pytest.raises(RuleLimitError, match=r"policy\.yaml took over 0\.2 s"):
