@@ -148,6 +148,7 @@ class ForkSession:
             factory.getbasetemp()
         self._talk.shared_descriptors()
         self._isolation = isolation_of(self.config)
+        process_control()
         leak_report: LeakReport | None = self.config.pluginmanager.getplugin(REPORT_PLUGIN)
         self._renewals = Renewals(leak_report)
         self._watch = make_watch(self.config) if leak_report is not None else None
@@ -156,7 +157,6 @@ class ForkSession:
             self._watch.tolerated = self._renewals.customs.tolerated
             self._watch.begin()
         self._controller = Controller(self._units, self._count, self._work, self, self._limits)
-        process_control()
         # What lives now lives as long as the run: taken out of the collector's sight, its pages stay shared. It
         # stays there until the process ends, which is a good part of a second sooner for it.
         was_frozen = gc.get_freeze_count()
