@@ -1,11 +1,11 @@
-"""What breaks pytest itself in a probe ends that probe, and not the hunt."""
+"""A hunt goes on where a test breaks pytest itself, and where a file cannot be collected."""
 
 from __future__ import annotations
 
 import json
 
 SUITE = {
-    "pytest.ini": "[pytest]\n",
+    "pytest.ini": "[pytest]\naddopts = -x\n",
     "state.py": "values = {}\n",
     "conftest.py": """
         import pytest
@@ -23,11 +23,14 @@ SUITE = {
         def test_sets(): state.values["zone"] = "Asia/Kolkata"
         def test_follows(): pass
     """,
+    "test_b.py": "import a_library_that_is_not_here",
 }
 
 
-def test_the_test_in_which_pytest_broke_has_crashed(project):
+def test_a_test_in_which_pytest_breaks_has_crashed_and_a_file_that_cannot_be_collected_is_left_out(project):
     ended = project.write(SUITE).isolane("hunt", "--json", "test_follows")
     assert ended.code == 1, ended.text
-    (finding,) = json.loads(ended.out)["findings"]
+    found = json.loads(ended.out)
+    (finding,) = found["findings"]
     assert (finding["sort"], finding["after"], finding["needed"]) == ("victim", "crashed", ["test_a.py::test_sets"])
+    assert found["notes"] == ["1 error during collection: the tests of those files were left out."]
