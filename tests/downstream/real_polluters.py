@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -156,7 +157,8 @@ def row(target: Target, prepared: Prepared) -> tuple[tuple[str, ...], bool]:
         f"`{target.test}`",
         found["sort"] if found else "not found",
         " and ".join(f"`{one}`" for one in found["needed"]) if found else "",
-        f"`{next((name for name in names if name.startswith(target.state)), '')}`",
+        # Without the path of the copy in which probes ran.
+        re.sub(r" /\S+/", " ", f"`{next((name for name in names if name.startswith(target.state)), '')}`"),
         f"{untold.seconds:.1f}",
         f"{told.seconds:.1f}",
         others,
@@ -168,7 +170,7 @@ def _others_answer(target: Target, ended: Ended) -> str:
     polluter = ended.output.rpartition("polluting test is: ")[2]
     if [polluter] in [list(one) for one in target.after]:
         return "right"
-    return ended.output if ended.code is not None else "no end"
+    return ended.output.removeprefix("-> ") if ended.code is not None else "no end"
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
