@@ -83,6 +83,12 @@ def downstream(programs: Programs) -> None:
     )
 
 
+@suite.session(name="real-polluters", default=False)
+def real_polluters(programs: Programs) -> None:
+    """Hunt real order-dependent tests, fetched from PyPI: nox -s real-polluters -- mccabe."""
+    programs.run("python", "tests/downstream/real_polluters.py", *programs.session.posargs)
+
+
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Write requirements/*.txt anew: the versions and hashes that make and nox install."""

@@ -36,6 +36,19 @@ TESTS = """
     def test_b():
         pass
     """
+RIVALS = """
+    taken = []
+
+    def take():
+        assert not taken
+        taken.append("seat")
+
+    def test_a():
+        take()
+
+    def test_b():
+        take()
+    """
 COVERAGE = """
     [run]
     parallel = true
@@ -166,6 +179,17 @@ def test_a_typed_seed_runs_once_a_worker_count(noxed: Any) -> None:
     assert "--randomly-seed=12345" in printed
     assert "1 passed, 1 deselected" in printed
     assert len(headers(noxed)) == 1
+
+
+@pytest.mark.slow
+def test_a_seed_that_fails_is_reduced_to_its_polluter(noxed: Any) -> None:
+    noxed.write({"test_two.py": RIVALS})
+
+    printed = nox(noxed, "--no-venv", "-s", "random-order", "--", "1", ISOLANE_WORKERS="1", code=1)
+
+    polluter, victim = ("test_a", "test_b") if "FAILED test_two.py::test_b" in printed else ("test_b", "test_a")
+    assert f"1. polluter:\n     test_two.py::{polluter}\n" in printed
+    assert f"   1 victim:\n     test_two.py::{victim}\n" in printed
 
 
 @pytest.mark.slow

@@ -90,6 +90,14 @@ NOT_EXECUTED_HERE = (
         ".ci/run",
         """make downstream ARGS='-m "downstream and not slow"'""",
     ),
+    *(
+        Elsewhere(command, "it takes a quarter of an hour and the network", "noxfile.py", 'name="real-polluters"')
+        for command in (
+            "nox -s real-polluters",
+            "nox -s real-polluters -- accessify mccabe",
+            "nox -s real-polluters -- --write",
+        )
+    ),
     Elsewhere(
         "pytest tests/*",
         "it is of a suite that is fetched from PyPI",

@@ -93,6 +93,7 @@ class SimulatedSuite:
                 ran_as_well = left and self._random.random() < 0.5
                 answers += [self.answer(batch.probes[number + 1])] if ran_as_well else []
                 answers += [None] * (len(batch.probes) - len(answers))
+                break
         return answers
 
     def drive(self, search: Search[Result]) -> Result:

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from simulated_suite import FAILED, Odd, SimulatedSuite, named_tests
 
 from isolane.model.hunt import Finding, Sort
+from isolane.model.identity import module_of
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.planning.hunt import Suspect, hunt
 from isolane.planning.minimize import minimize, minimize_tests
 from isolane.planning.pairs import with_all_others
+from isolane.planning.survey import relatives
 from isolane.statistics.flake_rate import are_different
 
 counts = st.integers(20, 200)
@@ -158,6 +160,29 @@ def test_a_test_that_is_broken_in_two_ways_is_not_brittle():
     suite = SimulatedSuite(tests, {tests[20]: Odd([[tests[3]]], alone=FAILED, turned=Outcome(Category.SETUP_ERROR))})
     assert suite.survey().broken == {tests[20]: FAILED}
     assert suite.hunt_all() == {}
+
+
+@given(counts, seeds, st.sampled_from([PASSED, FAILED]))
+def test_a_victim_of_one_that_is_named_is_found_though_all_others_clean_up(count, seed, alone):
+    tests = named_tests(count)
+    victim, polluter = random.Random(seed).sample(tests, 2)
+    odd = Odd([[polluter]], alone=alone, turned=PASSED if alone.is_bad else FAILED)
+    suite = SimulatedSuite(tests, {victim: odd}, cleaners=set(tests) - {polluter}, seed=seed)
+    finding = suite.hunt_all([victim])[victim]
+    assert (finding.sort, finding.needed) == (Sort.BRITTLE if alone.is_bad else Sort.VICTIM, (polluter,))
+
+
+@given(counts, seeds)
+def test_other_victims_of_a_known_polluter_are_found_in_its_modules(count, seed):
+    tests = named_tests(count)
+    chance = random.Random(seed)
+    polluter, known, *others = chance.sample(tests, 5)
+    odd = {one: Odd([[polluter]]) for one in (known, *others)} | {others[-1]: Odd(alone=FAILED)}
+    suite = SimulatedSuite(tests, odd, cleaners=set(tests[::2]) - {polluter}, seed=seed)
+    modules = {module_of(polluter), module_of(known)}
+    suspects = suite.drive(relatives(tests, [polluter], [known], {known}))
+    assert {one.test for one in suspects} == {one for one in others[:-1] if module_of(one) in modules}
+    assert all((one.before, one.alone, one.wavers) == ((polluter,), PASSED, False) for one in suspects)
 
 
 @given(counts, seeds, st.booleans())

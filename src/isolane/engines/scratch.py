@@ -29,7 +29,11 @@ _CONFIGURATION = (
 """Where pytest finds its settings: a file, with the section that makes it one."""
 
 Manifest = dict[str, tuple[int, ...]]
-"""Of each file and directory, by its path: what tells whether it is still the same."""
+"""Of each file and directory, by its path: what tells whether it is still the same.
+
+A directory's own time is in it: what is made there and deleted again leaves no other trace, and who runs beside it may
+have met it.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,16 @@ class ScratchKeeper:
         self._copy = copy
         self._manifest = _manifest(copy)
 
+    def original_of(self, path: Path) -> Path:
+        """Return what a place in the copy is a copy of."""
+        return self._original / path.resolve().relative_to(self._copy.resolve())
+
     def refresh(self) -> bool:
         """Put back what has been changed, deleted and added since; return whether there was anything."""
         now = _manifest(self._copy)
-        if now == self._manifest:
+        changed = [name for name in sorted(self._manifest) if not _is_same(now.get(name), self._manifest[name])]
+        if not changed and now.keys() == self._manifest.keys():
             return False
-        changed = [name for name in sorted(self._manifest) if now.get(name) != self._manifest[name]]
         # Directories first: in one that may not be written to, nothing can be removed.
         for name in sorted(changed, key=lambda name: not stat.S_ISDIR(self._manifest[name][0])):
             with suppress(OSError):  # the user has deleted it in the meantime
@@ -140,16 +148,25 @@ def _is_small(root: Path) -> bool:
 def _manifest(root: Path) -> Manifest:
     found: Manifest = {}
     for directory, names, others in os.walk(root):
-        names[:] = [name for name in names if name not in _NO_SOURCE and name not in _LEFT_OUT]
+        unseen = [name for name in names if name in _NO_SOURCE or name in _LEFT_OUT]
+        names[:] = [name for name in names if name not in unseen]
+        with suppress(OSError):
+            one = Path(directory).lstat()
+            found[os.path.relpath(directory, root)] = (one.st_mode, one.st_mtime_ns, len(unseen))
         for name in (*names, *others):
             path = Path(directory, name)
             with suppress(OSError):
                 one = path.lstat()
-                is_directory = stat.S_ISDIR(one.st_mode)
-                found[str(path.relative_to(root))] = (
-                    (one.st_mode,) if is_directory else (one.st_mode, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
-                )
+                if not stat.S_ISDIR(one.st_mode):
+                    found[str(path.relative_to(root))] = (one.st_mode, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
     return found
+
+
+def _is_same(now: tuple[int, ...] | None, before: tuple[int, ...]) -> bool:
+    """Return whether nothing has happened there but that caches came or went."""
+    if now is not None and stat.S_ISDIR(now[0]) and stat.S_ISDIR(before[0]) and now[-1] != before[-1]:
+        return now[0] == before[0]
+    return now == before
 
 
 def _turn_link(link: Path, original: Path, copy: Path) -> None:

@@ -48,7 +48,8 @@ class Probe:
     tells_all: whether it is wanted how each test ends; else it is known of the last one only. stand: where its only
     test waits for that of another probe, which runs at the same time. seed: of the random numbers that everybody
     shares, set before the first of them. clock: what it says when the first of them begins, as ``YYYY-MM-DD
-    HH:MM:SS.FF`` in UTC, or NOW; None leaves it alone.
+    HH:MM:SS.FF`` in UTC, or NOW; None leaves it alone. widely: whether
+    libraries are looked into as well.
     """
 
     tests: tuple[str, ...]
@@ -59,6 +60,7 @@ class Probe:
     stand: Stand | None = None
     seed: int | None = None
     clock: str | None = None
+    widely: bool = False
 
     @property
     def asked(self) -> str:
@@ -115,7 +117,7 @@ class HuntOrders:
     or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. silence: seconds
     without a word after which a probe is taken for hung; None takes the project's setting. all_pairs: whether each of
     them also runs after each test that leaves something. meetings: pairs to run at the same time; then nothing else is
-    asked.
+    asked. are_cheap: whether a probe takes milliseconds, so that there may be many.
     """
 
     count: int
@@ -125,6 +127,7 @@ class HuntOrders:
     silence: float | None = None
     all_pairs: bool = False
     meetings: tuple[Meeting, ...] | None = None
+    are_cheap: bool = True
 
     def encode(self) -> str:
         """Return it as text."""

@@ -35,6 +35,11 @@ def _run_pytest(lane: Lane) -> None:
     lane.pytest()
 
 
+def _run_shuffled(lane: Lane) -> None:
+    """Run the suite; what fails in this order and passes alone is reduced to its polluter in the same run."""
+    lane.pytest(hunts=True)
+
+
 def _run_stress(lane: Lane) -> None:
     runs, arguments = split_leading_number(lane.arguments)
     _run_isolane(lane, "stress", str(STRESS_RUNS if runs is None else runs), arguments=arguments)
@@ -100,7 +105,7 @@ FAMILIES = (
     Family(
         "random-order",
         "Run the suite shuffled; a seed of your own: nox -s random-order -- 12345",
-        _run_pytest,
+        _run_shuffled,
         workers=(SERIAL, "auto"),
         seeds=(1, 2, 3, 4, 5),
         takes_seed=True,

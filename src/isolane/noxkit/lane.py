@@ -49,8 +49,10 @@ class Lane:
             return ("-p", "no:randomly")
         return (f"--randomly-seed={self.variant.seed}",)
 
-    def pytest(self, *, under: tuple[str, ...] = ()) -> None:
+    def pytest(self, *, under: tuple[str, ...] = (), hunts: bool = False) -> None:
         """Run the suite once in this session's variant, recorded. under: ``coverage run`` and the like.
+
+        hunts: whether failures are looked into, unless ISOLANE_HUNT says otherwise.
 
         pytest's cache is the session's own: ``--lf`` means what failed in this one. Its temporary directories
         need no care, pytest numbers them over all runs of a user.
@@ -65,5 +67,6 @@ class Lane:
                 "COVERAGE_FILE": str(self.data_file),
                 "ISOLANE_RECORD": "on",
                 "PYTEST_WORKERS": self.variant.workers,
+                **({"ISOLANE_HUNT": os.environ.get("ISOLANE_HUNT", "on")} if hunts else {}),
             },
         )

@@ -49,12 +49,14 @@ class Batch:
     """Probes that may run side by side. enough: an answer that makes those behind it needless; None: all count.
 
     at_once: all of them run at the same time, and nothing beside them, as workers of one run would: named as such, with
-    one home and one directory for temporary files. Of two the first one begins.
+    one home and one directory for temporary files. Of two the first one begins. one_by_one: from now on
+    no two probes run side by side, but where they are to.
     """
 
     probes: Sequence[Probe]
     enough: Callable[[Answer], bool] | None = None
     at_once: bool = False
+    one_by_one: bool = False
 
 
 Search = Generator[Batch, Sequence[Answer | None], Result]
@@ -309,13 +311,37 @@ def has_turned(alone: Outcome, outcome: Outcome) -> bool:
     return not outcome.is_bad if alone.is_bad else not same_outcome(outcome, alone)
 
 
-def carriers(finding: Finding) -> Search[Finding]:
+def carriers(finding: Finding, settled: Iterable[Finding] = ()) -> Search[Finding]:
     """Find the state by which the needed tests reach the other: put back a kind at a time, and see whether that helps.
 
-    What they leave is seen in any case; :attr:`Finding.tried` says that putting it back was tried, and helped.
+    What they leave is seen in any case; :attr:`Finding.tried` says that putting it back was tried, and helped. settled:
+    what is known of other tests: what carries it to them is tried first.
     """
+    of_same = [one for one in settled if one.needed == finding.needed and one.sort is finding.sort]
+    for other in of_same:
+        if other.tried and (yield from _is_carried_as(finding, other)):
+            return replace(finding, carriers=other.carriers, tried=True)
+    known = [carrier for one in of_same for carrier in one.carriers]
+    found = yield from _carriers(finding, known)
+    if found.tried or of_same:
+        return found
+    # It may be in what a library keeps. There is much of that, so it is looked at only where nothing else is left.
+    widely = yield from _carriers(finding, widely=True)
+    return widely if widely.tried else found
+
+
+def _is_carried_as(finding: Finding, other: Finding) -> Search[bool]:
+    """Try what carries it to another test after the same ones."""
+    kinds = tuple(dict.fromkeys(one.leak.change.kind for one in other.carriers))
     tests = (*finding.needed, finding.test)
-    (looked,) = yield Batch([Probe(tests, looks=True)])
+    probes = [Probe(tests, restored=kinds, widely=widely) for widely in (False, True)]
+    return True in (yield from _make_well(finding, probes))
+
+
+def _carriers(finding: Finding, known: Sequence[Explained] = (), *, widely: bool = False) -> Search[Finding]:
+    """Find what carries it. known: what is known of the same tests already, lines and all."""
+    tests = (*finding.needed, finding.test)
+    (looked,) = yield Batch([Probe(tests, looks=True, widely=widely)])
     left = tuple(
         one
         for one in (looked.found if looked else ())
@@ -325,25 +351,30 @@ def carriers(finding: Finding) -> Search[Finding]:
     kinds = list(dict.fromkeys(one.leak.change.kind for one in left))
     if not kinds:
         return finding
-    traced, *answers = yield Batch(
-        [Probe(tests, traced=tuple(kinds)), *(Probe(tests, restored=(kind,)) for kind in kinds)]
-    )
+    answers = yield Batch([Probe(tests, restored=(kind,), widely=widely) for kind in kinds])
     helped = [kind for kind, answer in zip(kinds, answers, strict=True) if answer and _is_well(finding, answer)]
     if not helped and len(kinds) > 1:
-        helped = yield from _smallest_together(finding, tests, kinds)
-    found = traced.found if traced else ()
-    taken = [_with_line(one, found) for one in left if one.leak.change.kind in (helped or kinds)]
+        helped = yield from _smallest_together(finding, tests, kinds, widely=widely)
+    if widely and not helped:
+        return finding
+    if not known:
+        # Looking after each line takes its time, so it looks at nothing else.
+        (traced,) = yield Batch([Probe(tests, traced=tuple(helped or kinds), widely=widely)])
+        known = traced.found if traced else ()
+    taken = [_with_line(one, known) for one in left if one.leak.change.kind in (helped or kinds)]
     return replace(finding, carriers=tuple(taken), tried=bool(helped))
 
 
-def _smallest_together(finding: Finding, tests: tuple[str, ...], kinds: list[str]) -> Search[list[str]]:
+def _smallest_together(
+    finding: Finding, tests: tuple[str, ...], kinds: list[str], *, widely: bool
+) -> Search[list[str]]:
     """Return the fewest kinds that have to be put back together; none where all of them do not help."""
-    (together,) = yield Batch([Probe(tests, restored=tuple(kinds))])
+    (together,) = yield Batch([Probe(tests, restored=tuple(kinds), widely=widely)])
     if together is None or not _is_well(finding, together):
         return []
 
     def ask(parts: Sequence[Sequence[str]]) -> Search[list[bool | None]]:
-        return (yield from _make_well(finding, [Probe(tests, restored=tuple(part)) for part in parts]))
+        return (yield from _make_well(finding, [Probe(tests, restored=tuple(part), widely=widely) for part in parts]))
 
     return (yield from _tried(minimize(kinds), ask))
 

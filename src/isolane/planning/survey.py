@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from isolane.model.hunt import Answer, Probe
+from isolane.model.identity import module_of
 from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.state import Level
 from isolane.planning.compare import same_outcome
@@ -18,6 +19,10 @@ from isolane.planning.order import shuffled
 
 _ENDINGS = frozenset({Category.CRASHED, Category.HUNG})
 """What ends a process: what was to run behind it did not."""
+_MOST_SINGLES = 4000
+"""Tests after each of which one that is named is run, where no order has shown anything."""
+_MOST_RELATIVES = 100
+"""Tests that are run after a polluter that is known."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,14 @@ class _Run:
     answer: Answer
 
 
-def survey(tests: Sequence[str], seeds: Sequence[int], wanted: Sequence[str] = ()) -> Search[Survey]:
+def survey(
+    tests: Sequence[str], seeds: Sequence[int], wanted: Sequence[str] = (), *, after_each: bool = True
+) -> Search[Survey]:
     """Run the suite in its own order, reversed, with those first that leave something, and shuffled by each seed.
 
     wanted: only these are of interest. What would run behind the last of them is left out, no further order is run once
     all of them have ended otherwise, and what tests leave is not looked at where there is one of them: the hunt for it
-    takes less.
+    takes less. after_each: whether one that is named is run after each other one, where no order has shown anything.
     """
     own, back = list(tests), list(tests[::-1])
     by_themselves: dict[str, list[Outcome]] = {}
@@ -71,22 +78,19 @@ def survey(tests: Sequence[str], seeds: Sequence[int], wanted: Sequence[str] = (
     count = 1 if wanted else 2
     seconds = runs[0].answer.seconds if runs else 0.0
     dirty = list(dict.fromkeys(chain.from_iterable(dirty_tests(run.answer) for run in runs)))
-    ending = {test for run in runs for test, outcome in run.answer.outcomes.items() if outcome.category in _ENDINGS}
-    if ending:
-        # They have been seen. Whoever is left runs in one process now.
-        own, back = ([one for one in order if one not in ending] for order in (own, back))
-    shuffles = [[own[place] for place in shuffled(own, seed)] for seed in seeds]
-    if ending:
-        shuffles = [own, back, *shuffles]
-    if dirty:
-        # What they leave is there for all others then, unless somebody cleans up.
-        dirty_ones = [one for one in dirty if one not in ending]
-        others = [one for one in own if one not in set(dirty)]
-        shuffles = [[*dirty_ones, *others], [*reversed(dirty_ones), *reversed(others)], *shuffles]
-    for orders in ([back] if wanted else [], shuffles):
-        if orders and (not wanted or len(_suspects(tests, runs, by_themselves)) < len(wanted)):
-            runs += yield from _runs([_until_last(order, wanted) for order in orders])
-            count += len(orders)
+
+    def is_enough() -> bool:
+        return bool(wanted) and len(_suspects(tests, runs, by_themselves)) == len(wanted)
+
+    if wanted and not is_enough():
+        runs += yield from _runs([_until_last(back, wanted)])
+        count += 1
+    if not is_enough():
+        orders = [_until_last(order, wanted) for order in _further(tests, seeds, dirty, runs)]
+        runs += yield from _runs(orders)
+        count += len(orders)
+    if len(wanted) == 1 and after_each and not is_enough():
+        runs += yield from _after_each(tests, wanted[0], by_themselves[wanted[0]])
     if not wanted:
         odd = _odd(tests, [run.answer for run in runs])
         by_themselves = _by_test(odd, (yield Batch(_thrice(odd))))
@@ -98,6 +102,63 @@ def survey(tests: Sequence[str], seeds: Sequence[int], wanted: Sequence[str] = (
         if all(one.is_bad for one in outcomes) and test not in suspected
     }
     return Survey(suspects, broken, dirty, count, seconds)
+
+
+def _further(tests: Sequence[str], seeds: Sequence[int], dirty: Sequence[str], runs: Sequence[_Run]) -> list[list[str]]:
+    """Return the orders that are run after the suite's own and the reversed one.
+
+    Tests that have ended their process have been seen. Whoever is left runs in one process now.
+    """
+    ending = {test for run in runs for test, outcome in run.answer.outcomes.items() if outcome.category in _ENDINGS}
+    own = [one for one in tests if one not in ending]
+    orders = [[own[place] for place in shuffled(own, seed)] for seed in seeds]
+    if ending:
+        orders = [own, own[::-1], *orders]
+    if dirty:
+        # What they leave is there for all others then, unless somebody cleans up.
+        dirty_ones = [one for one in dirty if one not in ending]
+        others = [one for one in own if one not in set(dirty)]
+        orders = [[*dirty_ones, *others], [*reversed(dirty_ones), *reversed(others)], *orders]
+    return orders
+
+
+def _after_each(tests: Sequence[str], wanted: str, alone: Sequence[Outcome]) -> Search[list[_Run]]:
+    """Run a test after each other one alone, those of its own module first, until it ends otherwise.
+
+    No order of all of them may show a victim of one test: others clean up.
+    """
+    usual = max(alone, key=alone.count)
+    others = sorted((one for one in tests if one != wanted), key=lambda one: module_of(one) != module_of(wanted))
+    probes = [Probe((one, wanted), tells_all=True) for one in others[:_MOST_SINGLES]]
+    answers = yield Batch(probes, lambda answer: has_turned(usual, answer.last))
+    ran = [_Run(probe.tests, one) for probe, one in zip(probes, answers, strict=True) if one]
+    return [run for run in ran if has_turned(usual, run.answer.last)]
+
+
+def relatives(
+    tests: Sequence[str], needed: Sequence[str], found: Collection[str], but: Collection[str]
+) -> Search[list[Suspect]]:
+    """Find who else ends otherwise after these tests, where ``found`` do: among those of the same modules.
+
+    but: tests of which it is known already.
+    """
+    modules = {module_of(one) for one in (*needed, *found)}
+    near = [one for one in tests if module_of(one) in modules and one not in but and one not in needed][
+        :_MOST_RELATIVES
+    ]
+    after = yield Batch([Probe((*needed, one)) for one in near])
+    alone = yield Batch([Probe((one,)) for one in near])
+    odd = [
+        one
+        for one, first, second in zip(near, after, alone, strict=True)
+        if first and second and second.last.category is not Category.MISSING and has_turned(second.last, first.last)
+    ]
+    by_themselves = _by_test(odd, (yield Batch(_thrice(odd))))
+    usual = {one: max(outcomes, key=outcomes.count) for one, outcomes in by_themselves.items()}
+    return [
+        Suspect(one, usual[one], tuple(needed), True, any(has_turned(usual[one], how) for how in by_themselves[one]))
+        for one in odd
+    ]
 
 
 def _runs(orders: Sequence[Sequence[str]], *, looks: bool = False) -> Search[list[_Run]]:

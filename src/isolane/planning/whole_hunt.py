@@ -13,10 +13,13 @@ from typing import Any
 from isolane.model.clock import Clock, SystemClock
 from isolane.model.hunt import Finding, HuntOrders, Sort
 from isolane.planning.collisions import collision, without_company
-from isolane.planning.hunt import Search, Suspect, carriers, cleaner, hunt
+from isolane.planning.hunt import Batch, Search, Suspect, carriers, cleaner, hunt
 from isolane.planning.inputs import MOST_BROKEN, by_its_inputs
 from isolane.planning.pairs import all_pairs, with_all_others
-from isolane.planning.survey import Survey, survey
+from isolane.planning.survey import Survey, relatives, survey
+
+_MOST_LOOKED_AROUND = 5
+"""Polluters after which other tests are run that no order has shown to suffer."""
 
 
 class WholeHunt:
@@ -46,6 +49,7 @@ class WholeHunt:
         self._settled: list[tuple[str, ...]] = []
         """What has been found for other tests."""
         self._findings: dict[str, Finding] = {}
+        self._is_apart = orders.count == 1
 
     def search(self) -> Search[None]:
         """Look for all that is asked for."""
@@ -58,14 +62,15 @@ class WholeHunt:
         if unknown:
             self._tell({"unknown": unknown})
             return
-        found = yield from survey(tests, self._orders.seeds, wanted)
+        found = yield from survey(tests, self._orders.seeds, wanted, after_each=self._orders.are_cheap)
         self._tell({"survey": _as_data(found), "tests": len(tests)})
         self._known = list(found.dirty)
         for place, (test, outcome) in enumerate(found.broken.items()):
             finding = Finding(test, Sort.BROKEN, outcome)
             self._found((yield from by_its_inputs(finding)) if place < MOST_BROKEN else finding)
-        for suspect in found.suspects:
-            self._found((yield from self._look_into(suspect)))
+        yield from self._look_into_all(found.suspects)
+        if not wanted and self._orders.are_cheap:
+            yield from self._look_for_relatives()
         if self._orders.all_pairs:
             yield from self._pairs(wanted or tests, found.dirty)
 
@@ -81,6 +86,31 @@ class WholeHunt:
         self._findings[finding.test] = finding
         self._tell({"finding": finding.as_data()})
 
+    def _look_into_all(self, suspects: Sequence[Suspect]) -> Search[None]:
+        waiting = list(suspects)
+        while waiting:
+            finding = yield from self._look_into(waiting[0])
+            if not self._is_apart and _may_be_of_our_making(finding):
+                # Probes side by side may have met, at a port or a file. What shows no more is of no interest.
+                self._is_apart = True
+                yield Batch((), one_by_one=True)
+                if finding.sort is Sort.COLLISION:
+                    self._found(finding)
+                waiting = list(
+                    (yield from survey(self._tests, self._orders.seeds, [one.test for one in waiting])).suspects
+                )
+                continue
+            del waiting[0]
+            self._found(finding)
+
+    def _look_for_relatives(self) -> Search[None]:
+        """Find victims of known polluters that no order has shown."""
+        victims = [one for one in self._findings.values() if one.sort is Sort.VICTIM]
+        for needed in list(dict.fromkeys(one.needed for one in victims))[:_MOST_LOOKED_AROUND]:
+            known = [one.test for one in victims if one.needed == needed]
+            suspects = yield from relatives(self._tests, needed, known, self._findings)
+            yield from self._look_into_all(suspects)
+
     def _look_into(self, suspect: Suspect) -> Search[Finding]:
         """Find what a test ends otherwise after, and what carries it."""
         begun, before = self._clock.monotonic(), self._probes()
@@ -88,7 +118,7 @@ class WholeHunt:
         if self._orders.count > 1:
             finding = yield from without_company(finding, self._are_different)
         if finding.needed:
-            finding = yield from carriers(finding)
+            finding = yield from carriers(finding, self._findings.values())
         finding = yield from by_its_inputs(finding)
         if finding.needed:
             self._known = list(dict.fromkeys([*chain(finding.needed, *finding.others), *self._known]))
@@ -114,6 +144,11 @@ class WholeHunt:
             if finding.needed:
                 finding = yield from with_all_others(finding, turned.after)
             self._found(finding)
+
+
+def _may_be_of_our_making(finding: Finding) -> bool:
+    """Return whether a test has ended in two ways though nothing was otherwise but what ran beside it."""
+    return finding.sort in (Sort.FLAKY, Sort.UNCLEAR, Sort.COLLISION) or finding.rates is not None
 
 
 def _as_data(found: Survey) -> dict[str, Any]:

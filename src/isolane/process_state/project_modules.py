@@ -19,6 +19,20 @@ _NOT_OURS = frozenset({"site-packages", "dist-packages", ".venv", ".tox", ".nox"
 _namespace_of: Callable[[object], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
 
 
+_RUN_TESTS = frozenset(
+    {"builtins", "sys", "__main__", "isolane", "pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "xdist",
+     "execnet", "coverage", "pytest_cov", "hypothesis", "pytest_timeout", "pytest_randomly", "_hypothesis_pytestplugin",
+     "linecache", "tokenize", "re", "sre_parse", "gc", "warnings", "logging", "unittest", "weakref"}
+)  # fmt: skip
+"""What runs the tests, or changes with whatever runs, or has a kind of its own."""
+
+
+def loaded_packages() -> tuple[str, ...]:
+    """Return the names of all packages that are loaded, but for those that run tests."""
+    names = {name.partition(".")[0] for name in sys.modules if type(name) is str}
+    return tuple(sorted(names - _RUN_TESTS))
+
+
 def namespace(module: ModuleType) -> dict[str, Any]:
     """Return a module's globals, also of one whose class has an opinion on what attributes it has."""
     return _namespace_of(module)

@@ -26,6 +26,7 @@ from isolane.usecases.workshop import open_workshop
 _IN_PLACE = "The project is too large to be copied: probes ran in it."
 SEEDS = (1, 2)
 """Of the shuffled orders that are run besides the suite's own, the reversed and those with dirty tests first."""
+_UNCOLLECTED = "{} during collection: the tests of those files were left out."
 _PATIENCE = 86_400.0
 """Seconds. A hunt tells nothing while it goes on; it is its probes that are ended where nothing happens in them."""
 
@@ -88,6 +89,8 @@ def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting
             found = replace(found, findings=with_commands(found.findings, execution, workshop, scratch, observer))
     notes = [f"Each probe in a new interpreter, and not in a fork, which takes longer: {obstacle}."] if obstacle else []
     notes += [] if scratch else [_IN_PLACE]
+    uncollected = next((line["uncollected"] for line in lines if "uncollected" in line), 0)
+    notes += [_UNCOLLECTED.format("1 error" if uncollected == 1 else f"{uncollected} errors")] if uncollected else []
     return replace(found, seconds=time.monotonic() - started, notes=tuple(notes))
 
 
@@ -114,7 +117,7 @@ def _result(lines: Sequence[dict[str, Any]], execution: Execution, request: Hunt
             raise UsageError(
                 "unknown-test",
                 f"pytest finds no test {', '.join(line['unknown'])} in {request.project.resolve()}.",
-                "Name it as pytest does: pytest --collect-only -q lists them.",
+                "Name it as pytest does: pytest --collect-only -q lists them, and the files that it cannot collect.",
             )
     if not lines or "probes" not in lines[-1]:
         raise IsolaneError("broke-off", "the hunt did not come to its end.", f"See {execution.directory}.")

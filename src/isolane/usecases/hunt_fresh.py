@@ -34,7 +34,7 @@ class FreshHunt:
         self._plan = replace(hunted.plan, label="probe", stall_seconds=orders.silence or _SILENCE)
         self._order = hunted.directory / "order-of-probe.txt"
         self._keeper = ScratchKeeper(scratch.original, scratch.copy) if scratch else None
-        self._orders = replace(orders, count=1)
+        self._orders = replace(orders, count=1, are_cheap=False)
         self._observer = observer
         self._probes = 0
 

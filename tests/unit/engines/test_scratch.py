@@ -25,6 +25,7 @@ def project(tmp_path: Path) -> Path:
     (root / "run.sh").write_text("#!/bin/sh\n", encoding="utf-8")
     (root / "run.sh").chmod(0o750)
     (root / "link").symlink_to("data/one.txt")
+    os.utime(root / "data", (1, 1))  # what is made there now changes it, however coarse the clock
     return root
 
 
@@ -93,6 +94,7 @@ CHANGES = {
     "link added": lambda copy: (copy / "new").symlink_to("/"),
     "file for a directory": replace_directory_by_file,
     "directory for a file": replace_file_by_directory,
+    "made and deleted": lambda copy: ((copy / "data" / "new").mkdir(), (copy / "data" / "new").rmdir()),
     "socket": listen_on_socket,
     "pipe": lambda copy: os.mkfifo(copy / "pipe"),
 }

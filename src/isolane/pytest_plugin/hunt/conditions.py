@@ -20,6 +20,7 @@ from isolane.model.hunt import Probe
 from isolane.model.state import Leak
 from isolane.process_state.base import RestoreError
 from isolane.process_state.kinds import KINDS
+from isolane.process_state.project_modules import loaded_packages
 from isolane.pytest_plugin.hunt.clocks import set_clock
 from isolane.pytest_plugin.hunt.meeting import Attending, Meeting
 from isolane.pytest_plugin.state.frames import Frames
@@ -29,20 +30,23 @@ from isolane.pytest_plugin.state.tracing import Tracer
 BLAME_ATTRIBUTE = "isolane_blame"
 """What a traced test's last report carries: what it left, and where from, as ``Explained.to_plain`` has it."""
 
-
 _SIGN_OF_LIFE = 0.5
+_IN_LIBRARIES = 1.0
+"""Seconds for which lines of libraries are looked at as well, in each test that is traced."""
 
 
 class Conditions:
     """Gives each probe places of its own, puts back what it is to be without, traces who writes what.
 
     probes: those of the batch, by the number of their unit. places: a directory for temporary files and homes.
+    original: what the directory that tests run in is a copy of, if it is.
     """
 
-    def __init__(self, config: pytest.Config, places: Path) -> None:
+    def __init__(self, config: pytest.Config, places: Path, original: Path | None = None) -> None:
         self.probes: Sequence[Probe] = ()
         self._config = config
         self._places = places
+        self._original = original
         self._kinds = kinds_of(config, unseen_kinds(config))
         self._probe: Probe | None = None
         self._left = 0
@@ -65,14 +69,19 @@ class Conditions:
             self._left = len(probe.tests)
             if probe.seed is not None:
                 self._draw_from(probe.seed)
+            if probe.widely:
+                self._kinds = kinds_of(self._config, unseen_kinds(self._config), loaded_packages())
+            if probe.seed is not None:
+                self._draw_from(probe.seed)
             if probe.clock is not None:
                 set_clock(probe.clock)
             self._before = {name: self._kinds[name].snapshot() for name in probe.restored}
             if probe.traced:
                 self._tracer = Tracer(
-                    Frames(self._config.invocation_params.dir),
+                    Frames(self._config.invocation_params.dir, self._original),
                     [self._kinds[name] for name in probe.traced],
                     after_lines=KINDS,
+                    seconds_in_libraries=_IN_LIBRARIES,
                 )
             if not (probe.tells_all or probe.looks or probe.traced):
                 self._hush(worker)
@@ -150,6 +159,7 @@ class Conditions:
         self._config.option.tbstyle = "no"  # nobody reads it, and it takes longer than a test
         if self.meeting is not None:
             self._config.pluginmanager.register(Attending(self._config, self.meeting), "isolane-probe-attending")
+        sys.dont_write_bytecode = True  # a directory in which it appears has not been written to by a test
         self._own_places()
 
     def _own_places(self) -> None:

@@ -33,16 +33,23 @@ class Hunter:
         self._silence = orders.silence or number_of(config, "worker-timeout")
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Let it come to its end, and each probe to its own, whatever the project's settings say."""
+        session.config.option.maxfail = 0
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> object:
         """Hunt."""
-        if session.testsfailed:
-            raise session.Interrupted(f"{session.testsfailed} errors during collection")
+        uncollected, session.testsfailed = session.testsfailed, 0
         obstacle = safety.obstacle_of_platform() or safety.obstacle_of_threads() or safety.obstacle_of_event_loop()
+        if uncollected and (obstacle is not None or not session.items):
+            raise session.Interrupted(f"{uncollected} errors during collection")
         if obstacle is not None:
             self._write({"obstacle": obstacle, "collected": [item.nodeid for item in session.items]})
             return True
-        session.config.option.maxfail = 0  # a probe goes on to its end, whatever the project's settings say
         if session.items:
+            if uncollected:
+                self._write({"uncollected": uncollected})
             keeper = ScratchKeeper(*map(Path, self._copied)) if self._copied else None
             prober = Prober(session, self._orders.count, self._state, self, silence=self._silence, keeper=keeper)
             whole = WholeHunt(

@@ -21,6 +21,7 @@ from isolane.model.explanation import Explained
 from isolane.model.hunt import Answer
 from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.planning.hunt import Batch, Search
+from isolane.process_state.project_modules import loaded_packages
 from isolane.pytest_plugin.fork.adapters import ControllerState
 from isolane.pytest_plugin.fork.fresh_processes import FreshProcesses
 from isolane.pytest_plugin.fork.reports import Reader
@@ -83,7 +84,8 @@ class Prober(FreshProcesses):
         if factory is not None:
             # Or each probe would make a directory among those of the user's last runs, and remove the oldest.
             factory._basetemp = self._root
-        self._conditions = Conditions(session.config, self._places)
+        original = keeper.original_of(session.config.invocation_params.dir) if keeper else None
+        self._conditions = Conditions(session.config, self._places, original)
         self._batch = Batch(())
         self._open: dict[int, _Open] = {}
         self._begun: dict[str, float] = {}
@@ -106,6 +108,11 @@ class Prober(FreshProcesses):
         try:
             batch = next(generator)
             while True:
+                if batch.one_by_one:
+                    self._run_one_by_one()
+                if not batch.probes:
+                    batch = generator.send([])
+                    continue
                 self._take(batch)
                 try:
                     # Here, and no deeper: tests that count the calls below them find as many as in any forked worker.
@@ -114,8 +121,7 @@ class Prober(FreshProcesses):
                     self._end_meeting()
                     for place in self._places.iterdir():
                         shutil.rmtree(place, ignore_errors=True)
-                if self._refresh() and self._count > 1 and not batch.at_once:
-                    self._count = 1
+                if self._refresh() and not batch.at_once and self._run_one_by_one():
                     continue
                 batch = generator.send([self._answer(number) for number in range(len(batch.probes))])
         except StopIteration as end:
@@ -125,6 +131,11 @@ class Prober(FreshProcesses):
     def ask(self, batch: Batch) -> Sequence[Answer | None]:
         """Run the probes of a batch; None for those that were not needed any more."""
         return self.drive(_only(batch))
+
+    def _run_one_by_one(self) -> bool:
+        """Run no two probes side by side from now on; return whether that is new."""
+        is_new, self._count = self._count > 1, 1
+        return is_new
 
     def _refresh(self) -> bool:
         """Put the tree back, if it is to be kept; return whether it had been changed."""
@@ -143,7 +154,8 @@ class Prober(FreshProcesses):
         self._reader = Reader(self._config)
         watch = None
         if any(probe.looks for probe in batch.probes):
-            watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks")))
+            modules = loaded_packages() if any(probe.widely for probe in batch.probes) else ()
+            watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks")), modules)
             watch.begin()
         self._prepare(
             [[self._test_numbers[test] for test in probe.tests] for probe in batch.probes],
@@ -178,8 +190,13 @@ class Prober(FreshProcesses):
             self._subtests_failed(message)
         elif isinstance(message, Finished):
             self._finished(worker, message)
-        elif isinstance(message, Broken) and not self._controller.winding_up:
+        elif isinstance(message, Broken) and not self._controller.winding_up and not self._is_in_a_test(worker):
             raise RuntimeError(f"a probe failed outside any test:\n{message.text}")
+
+    def _is_in_a_test(self, worker: str) -> bool:
+        """Return whether it runs one: where that breaks pytest itself, its process has crashed."""
+        one = self._open.get(self._unit.get(worker, ONE_TEST))
+        return one is not None and bool(one.reports)
 
     def _started(self, worker: str, message: Started) -> None:
         unit = self._unit[worker] = self._controller.unit_of(worker)

@@ -30,10 +30,17 @@ class Sort(IntEnum):
 
 
 class Frames:
-    """directory: where the project's files are named from."""
+    """directory: where the project's files are named from. original: what it is a copy of, if it is.
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = os.path.join(os.path.realpath(directory), "")  # noqa: PTH118
+    What was compiled in the original, and copied, says that it comes from there.
+    """
+
+    def __init__(self, directory: Path, original: Path | None = None) -> None:
+        self._directories = [
+            os.path.join(os.path.realpath(one), "")  # noqa: PTH118
+            for one in (directory, original)
+            if one is not None
+        ]
         self._runners = tuple(_directories_of(_RUNNERS))
         self._sorts: dict[str, Sort] = {}
 
@@ -87,8 +94,9 @@ class Frames:
     def told(self, file: str) -> str:
         """Return a file as it is named in reports."""
         path = os.path.realpath(file) if not file.startswith("<") else file
-        if path.startswith(self._directory) and not is_library_file(path):
-            return path[len(self._directory) :]
+        for directory in self._directories:
+            if path.startswith(directory) and not is_library_file(path):
+                return path[len(directory) :]
         places = [os.path.join(os.path.realpath(one), "") for one in sys.path if one]  # noqa: PTH118
         inside = [place for place in places if path.startswith(place)]
         return path[len(max(inside, key=len)) :] if inside and is_library_file(path) else path

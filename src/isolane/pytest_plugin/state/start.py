@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,10 +57,10 @@ def register_leaks(config: pytest.Config) -> None:
         config.pluginmanager.register(make_watch(config), WATCH_PLUGIN)
 
 
-def make_watch(config: pytest.Config, finds: Accepted | None = None) -> LeakWatch:
+def make_watch(config: pytest.Config, finds: Accepted | None = None, modules: Sequence[str] = ()) -> LeakWatch:
     """Return what looks after the tests that run in this process.
 
-    finds: what only wants to find, whatever the settings say, and accepts these.
+    finds: what only wants to find, whatever the settings say, and accepts these. modules: see :func:`kinds_of`.
     """
     from isolane.process_state.kinds import DEAR, OUTSIDE
     from isolane.process_state.watch import StateWatch
@@ -73,7 +73,7 @@ def make_watch(config: pytest.Config, finds: Accepted | None = None) -> LeakWatc
     unseen = unseen_kinds(config)
     if leaks == "off":
         unseen.update(OUTSIDE)
-    kinds = kinds_of(config, unseen)
+    kinds = kinds_of(config, unseen, modules)
     watch = StateWatch(
         [kind for name, kind in kinds.items() if name not in DEAR],
         [kind for name, kind in kinds.items() if name in DEAR],
@@ -98,8 +98,11 @@ def unseen_kinds(config: pytest.Config) -> set[str]:
     return {"warnings"} if config.pluginmanager.hasplugin("warnings") else set()
 
 
-def kinds_of(config: pytest.Config, unseen: Collection[str]) -> dict[str, Kind[Any]]:
-    """Return all kinds but those, made for this project, by name."""
+def kinds_of(config: pytest.Config, unseen: Collection[str], modules: Sequence[str] = ()) -> dict[str, Kind[Any]]:
+    """Return all kinds but those, made for this project, by name.
+
+    modules: what is looked into as if it were the project's.
+    """
     from isolane.process_state.kinds import KINDS, Surroundings, make_kinds
     from isolane.pytest_plugin.fixtures import cache_references
 
@@ -107,6 +110,7 @@ def kinds_of(config: pytest.Config, unseen: Collection[str]) -> dict[str, Kind[A
     base = getattr(config.option, "basetemp", None) or getattr(config.known_args_namespace, "basetemp", None)
     around = Surroundings(
         config.rootpath,
+        modules,
         caches=cache_references(config),
         temporary=[Path(config.invocation_params.dir, base)] if base else [],
         databases=config.getini("isolane_databases"),
