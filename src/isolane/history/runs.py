@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from isolane.coordination.liveness import replace_file
 from isolane.history.event_log import FILE_NAME, read_ends, read_events, try_to_write
 from isolane.model.errors import RecordError, UsageError
 from isolane.model.events import Event, RunFinished, RunStarted
@@ -142,16 +143,4 @@ def write_whole(path: Path, text: str) -> None:
 
     A lone surrogate (an undecodable file name in a failure's message) is written as its escape.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-        # mkstemp makes files for the owner alone; a report is for whoever may read the directory.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    replace_file(path, text.encode("utf-8", "backslashreplace"))
