@@ -152,6 +152,17 @@ def new_parser() -> argparse.ArgumentParser:
     report.add_argument("--output", type=Path, metavar="FILE", help="where to (default: standard output)")
     _folder_option(report)
 
+    sessions = _verb(verbs, "sessions", "the runs of this checkout: which go on, and how the others ended")
+    _folder_option(sessions)
+    _json(sessions)
+
+    cancel = _verb(verbs, "cancel", "stop a run of this checkout, as Ctrl-C in its terminal would")
+    cancel.add_argument(
+        "session", metavar="SESSION", help="its name, or the beginning of it; isolane sessions lists them"
+    )
+    cancel.add_argument("--wait", type=_seconds, metavar="S", default=30.0, help="how long it may take (default: 30)")
+    _folder_option(cancel)
+
     combine = _verb(verbs, "combine", "merge the coverage data of workers, sessions and subprocesses into one")
     combine.add_argument("directory", nargs="?", type=Path, help="where the data files are (default: the data file's)")
     combine.add_argument("--data-file", type=Path, help="the merged file (default: COVERAGE_FILE, else .coverage)")

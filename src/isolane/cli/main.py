@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -305,6 +306,25 @@ def _print_policy(options: argparse.Namespace, progress: Progress, found: Policy
     return ExitCode.OK if found.is_good else ExitCode.FAILED
 
 
+def _sessions(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.reports.sessions_text import session_as_data, session_lines
+    from isolane.usecases.sessions import list_sessions
+
+    found, warnings = list_sessions(options.project)
+    for warning in warnings:
+        say(one_line(warning))
+    _print_result(options, progress, [session_as_data(one) for one in found], session_lines(found, time.time()))
+    return ExitCode.OK
+
+
+def _cancel(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.reports.sessions_text import cancelled_line
+    from isolane.usecases.sessions import cancel_session
+
+    _print_lines([cancelled_line(cancel_session(options.project, options.session, options.wait))])
+    return ExitCode.OK
+
+
 def _combine(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.usecases.combine import combine
 
@@ -335,6 +355,8 @@ _VERBS: dict[str, _Verb] = {
     "quarantine": _quarantine,
     "report": _report,
     "policy": _policy,
+    "sessions": _sessions,
+    "cancel": _cancel,
     "combine": _combine,
     "init": _init,
 }

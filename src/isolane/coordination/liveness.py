@@ -17,6 +17,8 @@ from pathlib import Path
 from isolane.model.clock import Clock
 from isolane.model.errors import IsolaneError
 
+SESSIONS = "sessions"
+"""In a checkout's ``.isolane``: where sessions are. ``ID.lock`` there is held while the session goes on."""
 _PAUSE = 0.0005
 _LONGEST_PAUSE = 0.01
 _held: set[int] = set()

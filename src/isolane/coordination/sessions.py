@@ -23,7 +23,8 @@ from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 
-from isolane.coordination.liveness import guarded, hold, is_held, let_go, replace_file
+from isolane.coordination.ancestry import process_space
+from isolane.coordination.liveness import SESSIONS, guarded, hold, is_held, let_go, replace_file
 from isolane.model.clock import Clock, SystemClock
 from isolane.model.errors import IsolaneError, UsageError
 from isolane.model.identity import new_run_id
@@ -68,7 +69,8 @@ class SessionError(IsolaneError):
 class Session:
     """A session as its file tells it. Times in seconds since the Unix epoch, UTC; None where that has not come yet.
 
-    done, total: tasks. reason: why it ended as it did, where it did not simply complete.
+    done, total: tasks. reason: why it ended as it did, where it did not simply complete. space: where its process
+    number means that process.
     """
 
     session_id: str
@@ -81,6 +83,7 @@ class Session:
     done: int = 0
     total: int = 0
     reason: str = ""
+    space: str = ""
 
     def encode(self) -> bytes:
         """Return the file's content."""
@@ -121,7 +124,7 @@ class SessionManager:
     ) -> None:
         if most < 1:
             raise ValueError(f"most {most} is from 1")
-        self.directory = home / "sessions"
+        self.directory = home / SESSIONS
         self.clock = clock or SystemClock()
         self.warnings: list[str] = []
         self._most = most
@@ -158,7 +161,9 @@ class SessionManager:
                 if one.ended is not None and now - one.ended > KEEP_SECONDS:
                     self._file(one.session_id).unlink(missing_ok=True)
             state = SessionState.RUNNING if running else SessionState.CREATED
-            session = Session(name, title, state, os.getpid(), now, now if running else None, total=total)
+            session = Session(
+                name, title, state, os.getpid(), now, now if running else None, total=total, space=process_space()
+            )
             descriptor = hold(self._lock(name))
             if descriptor is None:
                 raise ValueError(f"there is a session {name!r} already")

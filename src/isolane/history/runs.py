@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from isolane.coordination.liveness import replace_file
+from isolane.coordination.liveness import SESSIONS, is_held, replace_file
 from isolane.history.event_log import FILE_NAME, read_ends, read_events, try_to_write
 from isolane.model.errors import RecordError, UsageError
 from isolane.model.events import Event, RunFinished, RunStarted
@@ -132,9 +132,11 @@ def runs_to_keep(root: Path) -> int:
 
 
 def prune(root: Path, keep: int = KEEP) -> None:
-    """Remove the oldest runs over ``keep``; one that cannot be removed stays."""
+    """Remove the oldest runs over ``keep``; one that goes on stays, and one that cannot be removed."""
     names = run_names(root)
     for name in names[: max(0, len(names) - keep)]:
+        if is_held(root / DIRECTORY / SESSIONS / f"{name}.lock"):
+            continue
         shutil.rmtree(runs_directory(root) / name, ignore_errors=True)
 
 

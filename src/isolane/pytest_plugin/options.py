@@ -81,6 +81,14 @@ OPTIONS = (
         choices=("auto", "on", "off"),
     ),
     Option(
+        "conflict",
+        "wait",
+        "What a recorded run does where another run in this checkout writes the same coverage data or report: fail, "
+        "wait, or retry (wait, and look after pauses that grow)",
+        choices=("fail", "wait", "retry"),
+    ),
+    Option("conflict-timeout", "300", "Seconds after which a run waits no longer for another one", number=True),
+    Option(
         "seed",
         "",
         "Shuffle the tests, modules and classes staying together, in the order drawn by this number",

@@ -22,11 +22,14 @@ _ANNOTATES_ITSELF = "pytest_github_actions_annotate_failures"
 """A plugin that prints the same lines."""
 
 
-def new_run_directory(root: Path, label: str) -> Path:
-    """Return the run's directory, which is not made yet; what it lies in is, if it can be."""
+def new_run_directory(root: Path, label: str, session_id: str = "") -> Path:
+    """Return the run's directory, which is not made yet; what it lies in is, if it can be.
+
+    session_id: the run's name, where it has one already.
+    """
     with contextlib.suppress(OSError):  # the writer will say so
         make_home(root)
-    return runs_directory(root) / new_run_id(time.time(), label)
+    return runs_directory(root) / (session_id or new_run_id(time.time(), label))
 
 
 class AfterRun:

@@ -46,6 +46,10 @@ def pytest_load_initial_conftests(
         from isolane.pytest_plugin.hunt.copied import import_from_copy
 
         import_from_copy(*handover.copied)
+    if _is_session(early_config, handover):
+        from isolane.pytest_plugin.run_session import start_session
+
+        start_session(early_config, handover)
     if handover is not None and handover.probe:
         from isolane.pytest_plugin.state.probes import start_probe
 
@@ -193,6 +197,17 @@ def _recording(config: pytest.Config, handover: Handover | None) -> bool:
         return False
     asked = value_of(config, "record")
     return asked == "on" or (asked == "auto" and bool(workers_of(config)))
+
+
+def _is_session(config: pytest.Config, handover: Handover | None) -> bool:
+    """Return whether a run will be recorded, as far as that can be told before conftests are imported."""
+    known = config.known_args_namespace
+    if hasattr(config, "workerinput") or IN_WORKER in os.environ:
+        return False
+    if any(getattr(known, name, False) for name in _RUN_NOTHING) or (handover is not None and handover.probe):
+        return False
+    asked = value_of(config, "record", early=True)
+    return handover is not None or asked == "on" or (asked == "auto" and may_have_workers(config))
 
 
 def _take_handover() -> Handover | None:

@@ -40,8 +40,10 @@ def register_recorder(
         directory = Path(handover.run_directory)
     else:
         from isolane.pytest_plugin.own_run import AfterRun, new_run_directory
+        from isolane.pytest_plugin.run_session import session_key
 
-        directory = new_run_directory(config.rootpath, label)
+        session = config.stash.get(session_key, None)
+        directory = new_run_directory(config.rootpath, label, session.session_id if session is not None else "")
         config.pluginmanager.register(AfterRun(config, directory.name), "isolane-after-run")
     header: dict[str, Any] = {
         "run_id": directory.name,

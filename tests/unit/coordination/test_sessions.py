@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from isolane.coordination.ancestry import ancestors, process_space
 from isolane.coordination.sessions import MOST_SESSIONS, Session, SessionError, SessionManager, SessionState
 from isolane.model.clock import FakeClock
 from isolane.model.errors import IsolaneError, UsageError
@@ -48,7 +49,17 @@ def test_the_whole_life_is_on_record_with_its_times_in_utc(manager: SessionManag
 
     (known,) = manager.sessions()
     assert known == Session(
-        name, "pytest -n 4", SessionState.COMPLETED, os.getpid(), 1_000_000.0, 1_000_001.0, 1_000_003.0, 20, 20
+        name,
+        "pytest -n 4",
+        SessionState.COMPLETED,
+        os.getpid(),
+        1_000_000.0,
+        1_000_001.0,
+        1_000_003.0,
+        20,
+        20,
+        "",
+        process_space(),
     )
     assert {path.name for path in manager.directory.iterdir()} == {f"{name}.json", "guard"}
 
@@ -267,3 +278,8 @@ def test_a_stopped_process_that_has_the_guard_is_told_of_in_a_line(
     ):
         manager.sessions()
     assert clock.monotonic() >= 10
+
+
+def test_a_process_knows_where_it_comes_from(hold_in_process: Hold, tmp_path: Path) -> None:
+    hold_in_process(lambda: (tmp_path / "ancestors").write_text(json.dumps(ancestors())))
+    assert json.loads((tmp_path / "ancestors").read_text())[:2] == [os.getpid(), os.getppid()]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.unit.model.event_samples import passed, run_finished, run_started
 
+from isolane.coordination.sessions import SessionManager
 from isolane.history.event_log import FILE_NAME, EventLogWriter
 from isolane.history.runs import (
     KEEP,
@@ -120,6 +121,18 @@ def test_nothing_goes_while_there_are_few(tmp_path: Path) -> None:
     prune(tmp_path)
 
     assert names(runs_directory(tmp_path)) == ["a", "b", "c"]
+
+
+def test_a_run_that_goes_on_is_not_removed(tmp_path: Path) -> None:
+    going_on, *_ = (keep_run(tmp_path, f"2026010{n}-a", run_started()) for n in (1, 2, 3))
+    sessions = SessionManager(make_home(tmp_path))
+    sessions.create("pytest", session_id=going_on.name)
+
+    prune(tmp_path, keep=1)
+    assert names(runs_directory(tmp_path)) == ["20260101-a", "20260103-a"]
+    sessions.complete(going_on.name)
+    prune(tmp_path, keep=1)
+    assert names(runs_directory(tmp_path)) == ["20260103-a"]
 
 
 def test_files_beside_the_runs_neither_go_nor_count(tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""Two runs in one checkout at the same time: each counts its own, or says who has what."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from throwaway_project import Project
+
+SUITE = {
+    "code.py": "def a():\n    return 1\n\n\ndef b():\n    return 2\n",
+    "test_a.py": """
+        import time
+        from pathlib import Path
+        import code_under_test
+
+        def test_a(request):
+            home = request.config.rootpath
+            (home / "began").touch()
+            while not (home / "go").exists():
+                time.sleep(0.005)
+            assert code_under_test.a() == 1
+    """,
+    "test_b.py": "import code_under_test\ndef test_b(): assert code_under_test.b() == 2\n",
+}
+COVERAGE = ("-n", "2", "--cov=code_under_test", "--cov-report=term-missing")
+
+
+@pytest.fixture
+def suite(project: Project) -> Project:
+    files = dict(SUITE)
+    files["code_under_test.py"] = files.pop("code.py")
+    return project.write(files)
+
+
+def wait_for(project: Project, name: str) -> None:
+    import time
+
+    while not (project.path / name).exists():
+        time.sleep(0.005)
+
+
+@pytest.mark.req("S2.1")
+@pytest.mark.req("F3")
+def test_each_run_counts_its_own_coverage_or_says_who_is_in_the_way(suite: Project) -> None:
+    with suite.start("pytest", *COVERAGE, "test_a.py") as first:
+        try:
+            wait_for(suite, "began")
+            refused = suite.pytest(*COVERAGE, "test_b.py", "--isolane-conflict=fail")
+            with suite.start("pytest", *COVERAGE, "test_b.py") as second:
+                assert second.stderr is not None
+                said = second.stderr.readline()
+                (suite.path / "go").touch()
+                second_out, _ = second.communicate(timeout=60)
+            first_out, _ = first.communicate(timeout=60)
+        finally:
+            (suite.path / "go").touch()
+    who = rf"isolane: {suite.path}/.coverage is held by session \S+-parallel-\w+ since 20\S+ \S+ UTC"
+    assert refused.code == 4
+    assert re.search(rf"^ERROR: {who}\. Wait for it", refused.err, re.MULTILINE)
+    assert re.match(rf"{who}; waiting for up to 300 s$", said)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert re.search(r"^code_under_test.py .* 75%   6$", first_out, re.MULTILINE)
+    assert re.search(r"^code_under_test.py .* 75%   2$", second_out, re.MULTILINE)
+    assert len(suite.runs()) == 2
+    listed = suite.isolane("sessions", "--json").data
+    assert [one["state"] for one in listed] == ["completed", "failed", "completed"]
+    assert ".coverage is held by session" in listed[1]["reason"]
+
+
+@pytest.mark.req("F7")
+def test_a_run_is_listed_and_cancelled(suite: Project) -> None:
+    with suite.start("pytest", "-n", "2", "test_a.py") as run:
+        wait_for(suite, "began")
+        (listed,) = suite.isolane("sessions", "--json").data
+        ended = suite.isolane("cancel", listed["session_id"])
+        out, _ = run.communicate(timeout=60)
+    assert listed["state"] == "running"
+    assert (ended.code, run.returncode) == (0, 2), out
+    assert ended.out.startswith(f"Session {listed['session_id']} is cancelled at ")
+    (record,) = (suite.path / ".isolane" / "sessions").glob("*.json")
+    assert json.loads(record.read_text())["reason"] == "interrupted"
+    assert suite.runs()[0].end is not None
+
+
+def test_a_run_that_a_test_starts_does_not_wait_for_it(project: Project) -> None:
+    project.write(
+        {
+            "test_outer.py": """
+                import subprocess, sys
+
+                def test_outer():
+                    inner = [sys.executable, "-m", "pytest", "--junitxml=r.xml", "--isolane-record=on", "inner.py"]
+                    assert subprocess.run(inner).returncode == 0
+            """,
+            "inner.py": "def test_inner(): pass\n",
+        }
+    )
+    ended = project.pytest("--junitxml=r.xml", "--isolane-record=on", "--isolane-conflict=fail")
+    assert ended.code == 0, ended.text
