@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,25 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
+from isolane.coordination.dashboard import styled
+from isolane.usecases.top import Watch
+
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
 WIDTH = 100
+SLOW = """import time, pytest
+
+@pytest.mark.parametrize("order", range(40))
+def test_{name}(order):
+    time.sleep({seconds})
+    assert {condition}
+"""
+LIVE = {
+    "test_delivery.py": SLOW.format(name="delivery", seconds=0.12, condition="order != 3, 'delivered twice'"),
+    "test_invoice.py": SLOW.format(name="invoice", seconds=0.3, condition="True"),
+    "test_returns.py": SLOW.format(name="returns", seconds=0.21, condition="True"),
+}
+"""A suite that is slow enough to be looked at while it runs."""
 FONT_FACES = re.compile(r"^\s*@font-face \{.*?\}\s*$", re.MULTILINE | re.DOTALL)
 """rich would fetch fonts from a host; a picture on a page may not, and falls back to monospace anyway."""
 
@@ -87,8 +104,32 @@ def drawing_of(scene: Scene, output: str) -> str:
     return FONT_FACES.sub("", drawing)
 
 
+def live_drawing() -> str:
+    """Return the picture of a run that goes on, as `isolane top` shows it when a third of the tests are done."""
+    with tempfile.TemporaryDirectory() as home:
+        for name, text in LIVE.items():
+            Path(home, name).write_text(text, encoding="utf-8")
+        run = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-q", "-n", "4", "--dist", "load", "-p", "no:randomly"],
+            cwd=home,
+            stdout=subprocess.DEVNULL,
+        )
+        watch = Watch(Path(home))
+        while run.poll() is None and watch.dashboard.get_summary()["tasks"]["completed"] < 40:
+            watch.look()
+            time.sleep(0.05)
+        lines = watch.dashboard.lines(WIDTH)
+        run.wait()
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
+    console.print(Text("~/shop $ ", style="green", end=""), Text("isolane top", style="bold"), sep="")
+    console.print(styled(lines))
+    console.print()
+    return FONT_FACES.sub("", console.export_svg(title="shop", theme=DIMMED_MONOKAI, unique_id="live"))
+
+
 def main() -> None:
     """Draw every scene."""
+    (HERE / "live.svg").write_text(live_drawing(), encoding="utf-8")
     for scene in SCENES:
         (HERE / f"{scene.name}.svg").write_text(drawing_of(scene, output_of(scene)), encoding="utf-8")
 

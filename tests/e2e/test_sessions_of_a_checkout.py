@@ -74,9 +74,13 @@ def test_a_run_is_listed_and_cancelled(suite: Project) -> None:
     with suite.start("pytest", "-n", "2", "test_a.py") as run:
         wait_for(suite, "began")
         (listed,) = suite.isolane("sessions", "--json").data
+        seen = suite.isolane("top", "--json").data
         ended = suite.isolane("cancel", listed["session_id"])
         out, _ = run.communicate(timeout=60)
     assert listed["state"] == "running"
+    assert seen["tasks"] == {"queued": 0, "completed": 0, "failed": 0}
+    assert [one["node_id"] for one in seen["runs"][0]["running"]] == ["test_a.py::test_a"]
+    assert seen["runs"][0]["session"] == listed["session_id"]
     assert (ended.code, run.returncode) == (0, 2), out
     assert ended.out.startswith(f"Session {listed['session_id']} is cancelled at ")
     (record,) = (suite.path / ".isolane" / "sessions").glob("*.json")
@@ -99,3 +103,30 @@ def test_a_run_that_a_test_starts_does_not_wait_for_it(project: Project) -> None
     )
     ended = project.pytest("--junitxml=r.xml", "--isolane-record=on", "--isolane-conflict=fail")
     assert ended.code == 0, ended.text
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_live_view_tells_failures_as_they_come_and_then_pytest_all_the_rest(project: Project, workers: str) -> None:
+    """The second test waits until the failure of the first has been printed by the process that watches."""
+    project.write(
+        {
+            "test_live.py": """
+                import time
+                from pathlib import Path
+
+                def test_1(): assert 1 == 2
+                def test_2(request):
+                    out = request.config.rootpath / "out"
+                    while "isolane: failed: test_live.py::test_1: assert 1 == 2\\n" not in out.read_text():
+                        time.sleep(0.01)
+            """
+        }
+    )
+    with (
+        (project.path / "out").open("w") as out,
+        project.start("pytest", "-n", workers, "--isolane-live", stdout=out, stderr=out) as run,
+    ):
+        assert run.wait(60) == 1
+    said = (project.path / "out").read_text()
+    assert said.index("isolane: failed:") < said.index("= FAILURES =") < said.index("1 failed, 1 passed")
+    assert len(project.runs()) == 1

@@ -62,12 +62,10 @@ class Project:
             cwd=self.path,
             env=self.environment | more.pop("env", {}),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             # Who started the suite (a shell, in the background; nohup) may have made it ignore these, and children
             # inherit that.
-            **{"preexec_fn": hear_signals, **more},
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": hear_signals, **more},
         )
 
     def _run(self, words: tuple[str, ...], env: Mapping[str, str]) -> Ended:

@@ -156,6 +156,11 @@ def new_parser() -> argparse.ArgumentParser:
     _folder_option(sessions)
     _json(sessions)
 
+    top = _verb(verbs, "top", "what the runs of this checkout do right now; ends with the last of them")
+    top.add_argument("--session", metavar="SESSION", help="only this one: its name, or the beginning of it")
+    _folder_option(top)
+    _json(top)
+
     cancel = _verb(verbs, "cancel", "stop a run of this checkout, as Ctrl-C in its terminal would")
     cancel.add_argument(
         "session", metavar="SESSION", help="its name, or the beginning of it; isolane sessions lists them"

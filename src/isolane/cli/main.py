@@ -317,6 +317,21 @@ def _sessions(options: argparse.Namespace, for_pytest: tuple[str, ...], progress
     return ExitCode.OK
 
 
+def _top(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from isolane.cli.live import watch_along
+    from isolane.usecases.top import Watch
+
+    watch = Watch(options.project, options.session)
+    going_on = watch.look()
+    if options.json:
+        print(json.dumps(watch.dashboard.as_data(), indent=2))
+    elif going_on:
+        watch_along(watch, sys.stdout)
+    else:
+        print("No session goes on here. Start one: pytest -n 2")
+    return ExitCode.OK
+
+
 def _cancel(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
     from isolane.reports.sessions_text import cancelled_line
     from isolane.usecases.sessions import cancel_session
@@ -356,6 +371,7 @@ _VERBS: dict[str, _Verb] = {
     "report": _report,
     "policy": _policy,
     "sessions": _sessions,
+    "top": _top,
     "cancel": _cancel,
     "combine": _combine,
     "init": _init,

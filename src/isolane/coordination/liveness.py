@@ -57,6 +57,11 @@ def let_go(descriptor: int) -> None:
             os.close(descriptor)
 
 
+def held_descriptors() -> frozenset[int]:
+    """Return the descriptors that hold a lock in this process; forked children have none of them."""
+    return frozenset(_held)
+
+
 def is_held(path: Path) -> bool:
     """Return whether a process that lives holds the file."""
     try:

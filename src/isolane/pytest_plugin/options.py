@@ -87,6 +87,14 @@ OPTIONS = (
         "wait, or retry (wait, and look after pauses that grow)",
         choices=("fail", "wait", "retry"),
     ),
+    Option(
+        "live",
+        "off",
+        "Show the workers, what each is running and for how long, and failures as they come; plain lines where the "
+        "output is no terminal: on, off",
+        choices=("on", "off"),
+        switch=True,
+    ),
     Option("conflict-timeout", "300", "Seconds after which a run waits no longer for another one", number=True),
     Option(
         "seed",

@@ -122,6 +122,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from isolane.pytest_plugin.recording import register_recorder
 
         register_recorder(config, handover, seed, config.stash.get(_choice_key, Choice("")).added)
+        if workerinput is None and handover is None and value_of(config, "live") == "on":
+            from isolane.pytest_plugin.live import register_live_view
+
+            register_live_view(config)
     if (handover is None or handover.judges) and config.rootpath.joinpath(QUARANTINE).is_file():
         from isolane.pytest_plugin.quarantining import register_quarantine
 
@@ -196,7 +200,7 @@ def _recording(config: pytest.Config, handover: Handover | None) -> bool:
     if IN_WORKER in os.environ or any(getattr(config.option, name, False) for name in _RUN_NOTHING):
         return False
     asked = value_of(config, "record")
-    return asked == "on" or (asked == "auto" and bool(workers_of(config)))
+    return asked == "on" or (asked == "auto" and (bool(workers_of(config)) or value_of(config, "live") == "on"))
 
 
 def _is_session(config: pytest.Config, handover: Handover | None) -> bool:
@@ -207,7 +211,9 @@ def _is_session(config: pytest.Config, handover: Handover | None) -> bool:
     if any(getattr(known, name, False) for name in _RUN_NOTHING) or (handover is not None and handover.probe):
         return False
     asked = value_of(config, "record", early=True)
-    return handover is not None or asked == "on" or (asked == "auto" and may_have_workers(config))
+    if handover is not None or asked != "auto":
+        return handover is not None or asked == "on"
+    return may_have_workers(config) or value_of(config, "live", early=True) == "on"
 
 
 def _take_handover() -> Handover | None:

@@ -34,6 +34,8 @@ class RunSession:
 
     def __init__(self, manager: SessionManager, session_id: str) -> None:
         self.session_id = session_id
+        self.root = manager.directory.parents[1]
+        """Where ``.isolane`` is."""
         self._manager = manager
         self.trouble = "it ended before its tests"
         """Why it failed, where pytest has no exit code."""

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Container
 from pathlib import Path
 
+from isolane.coordination.liveness import held_descriptors
+
 _OWN_FILES = ("events.jsonl",)
 _streams: set[tuple[int, int]] = set()
 """Device and inode of the process's standard streams as it was started with them."""
@@ -34,9 +36,10 @@ def shared_descriptors(known: Container[int] = ()) -> list[str]:
     if sys.platform != "linux":
         return []
     found = []
+    own = held_descriptors()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  # a Path a descriptor would cost more than the rest
         descriptor = int(name)
-        if descriptor <= 2 or descriptor in known:
+        if descriptor <= 2 or descriptor in known or descriptor in own:
             continue
         try:
             status = os.fstat(descriptor)
