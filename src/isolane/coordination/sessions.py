@@ -146,6 +146,7 @@ class SessionManager:
         name = session_id or new_run_id(now, "session")
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a name for a session")
+        self.directory.mkdir(parents=True, exist_ok=True)
         with self.guarded():
             known = self._read_all()
             active = [one for one in known if not one.state.is_end]
@@ -239,7 +240,8 @@ class SessionManager:
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
         """Be the only one of all processes that changes sessions or locks in this block."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        if not self.directory.is_dir():  # a test may have removed it: it is not made again for a session's end
+            raise SessionError("no-such-session", f"There is no session: {self.directory} is not there.")
         with guarded(self.directory / "guard", self.clock, self._guard_seconds):
             yield
 
