@@ -59,7 +59,14 @@ class Elsewhere:
 
 SUITE = "it runs the whole suite"
 OWN = "the path is the reader's own"
+NO_GIT = "pages are followed in a copy that is no git checkout"
 NOT_EXECUTED_HERE = (
+    Elsewhere(
+        "pytest -n 4 --isolane-worktree=HEAD*", NO_GIT, "tests/e2e/test_worktree_runs.py", "--isolane-worktree=HEAD"
+    ),
+    Elsewhere(
+        "isolane bench --against main --pairs 10", NO_GIT, "tests/e2e/test_worktree_runs.py", '"--against", "HEAD"'
+    ),
     Elsewhere("git clone <your fork> && cd isolane", OWN, "tests/meta/test_docs_commands.py", '"git", "ls-files"'),
     Elsewhere("python -m pip install path/to/isolane", OWN, "Makefile", "--no-build-isolation -e ."),
     Elsewhere("make test", SUITE, ".ci/run", 'phase "test" make test'),

@@ -67,6 +67,7 @@ def new_parser() -> argparse.ArgumentParser:
     bench.add_argument("-n", "--workers", metavar="LIST", help="worker counts (default: 2,auto)")
     _engine(bench)
     bench.add_argument("--pairs", type=_positive, default=3, help="how often each is run (default: 3)")
+    bench.add_argument("--against", metavar="REV", help="time this checkout and another revision of it, in pairs")
     _reports(bench)
     _json(bench)
 

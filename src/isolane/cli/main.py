@@ -137,6 +137,8 @@ def _stress(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: 
 
 
 def _bench(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: Progress) -> int:
+    from dataclasses import asdict
+
     from isolane.reports.measurements import bench_as_data, bench_lines
     from isolane.usecases.bench import BenchRequest, bench
 
@@ -150,6 +152,13 @@ def _bench(options: argparse.Namespace, for_pytest: tuple[str, ...], progress: P
         stall_seconds=options.stall_timeout,
         engine=options.engine,
     )
+    if options.against is not None:
+        from isolane.reports.against_text import against_lines
+        from isolane.usecases.bench_against import bench_against
+
+        against = bench_against(request, options.against, progress)
+        _print_result(options, progress, asdict(against), against_lines(against))
+        return ExitCode.OK
     result = bench(request, progress)
     _print_result(options, progress, bench_as_data(result), bench_lines(result))
     return ExitCode.OK

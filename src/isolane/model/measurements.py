@@ -82,3 +82,31 @@ class BenchResult:
     serial_seconds: float
     rows: tuple[BenchRow, ...]
     page: Path
+
+
+@dataclass(frozen=True)
+class AgainstRow:
+    """A checkout against another revision at one worker count; 0 is serial.
+
+    seconds, their_seconds: medians. ratio: of this checkout's time to the other's: low end, middle, high end of what it
+    probably is (95 %). verdict: ``faster``, ``slower`` or ``no difference``.
+    """
+
+    workers: int
+    seconds: float
+    their_seconds: float
+    ratio: tuple[float, float, float]
+    verdict: str
+
+
+@dataclass(frozen=True)
+class AgainstResult:
+    """All rows. revision: as it was asked for. commit: its hash. tests, their_tests: how many ran."""
+
+    revision: str
+    commit: str
+    tests: int
+    their_tests: int
+    pairs: int
+    threshold: float
+    rows: tuple[AgainstRow, ...]

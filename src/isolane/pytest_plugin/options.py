@@ -95,6 +95,18 @@ OPTIONS = (
         choices=("on", "off"),
         switch=True,
     ),
+    Option(
+        "worktree",
+        "off",
+        "Run in a git worktree of its own at this revision (HEAD, a branch, a commit), removed afterwards; or off",
+    ),
+    Option(
+        "worktree-changes",
+        "off",
+        "Take what is not committed along into the worktree: on, off",
+        choices=("on", "off"),
+        switch=True,
+    ),
     Option("conflict-timeout", "300", "Seconds after which a run waits no longer for another one", number=True),
     Option(
         "seed",

@@ -37,6 +37,10 @@ def pytest_load_initial_conftests(
 ) -> Generator[None, Any, Any]:
     """Decide on workers before any other plugin has looked at the arguments."""
     handover = early_config.stash[_handover_key] = _take_handover()
+    if handover is None and value_of(early_config, "worktree", early=True) != "off":
+        from isolane.pytest_plugin.worktree import run_in_worktree
+
+        run_in_worktree(early_config)
     early_config.stash[_choice_key] = apply_worker_choice(early_config, parser, args, handover)
     if may_have_workers(early_config):
         from isolane.pytest_plugin.fork.watch import start_watch

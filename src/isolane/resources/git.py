@@ -41,7 +41,7 @@ class GitRepository:
     def worktree(self, branch: str, start: str = "HEAD") -> Path:
         """Add a worktree on a branch, which is made at ``start`` where there is none, and return its folder."""
         folder = self.path.parent / "worktrees" / branch.replace("/", "-")
-        is_there = _run(self.path, "show-ref", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0
+        is_there = run_git(self.path, "show-ref", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0
         words = (str(folder), branch) if is_there else ("-b", branch, str(folder), start)
         self.git("worktree", "add", "--quiet", *words)
         return folder
@@ -136,11 +136,14 @@ def _find_git() -> str:
     return program
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_git(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``git ARGUMENTS`` in a folder, to its end; environment: :func:`clean_git_environment` if not given."""
     return subprocess.run(
         [_find_git(), *arguments],
         cwd=folder,
-        env=clean_git_environment(),
+        env=clean_git_environment() if environment is None else environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -150,7 +153,7 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = _run(folder, *arguments)
+    done = run_git(folder, *arguments)
     if done.returncode:
         said = one_line(done.stderr or done.stdout)
         raise UsageError("git-failed", f"git {' '.join(arguments)} exits with {done.returncode}: {said}")
