@@ -195,7 +195,8 @@ class SessionManager:
             session = self._of_ours(session_id)
             if not 0 <= done <= (session.total if total is None else total):
                 raise ValueError(f"{done} of {session.total if total is None else total} tasks cannot be")
-            return self._write(replace(session, done=done, total=session.total if total is None else total))
+            total = session.total if total is None else total
+            return self._write(replace(session, done=done, total=total), synced=False)
 
     def complete(self, session_id: str) -> Session:
         """End it: it came to its own end. What it has locked is free."""
@@ -320,8 +321,8 @@ class SessionManager:
         else:
             self.warnings.append(f"{said}; it is set aside as {aside.name}.")
 
-    def _write(self, session: Session) -> Session:
-        replace_file(self._file(session.session_id), session.encode(), synced=True)
+    def _write(self, session: Session, *, synced: bool = True) -> Session:
+        replace_file(self._file(session.session_id), session.encode(), synced=synced)
         return session
 
     def _file(self, session_id: str) -> Path:
