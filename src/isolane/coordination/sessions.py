@@ -17,7 +17,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from enum import Enum
@@ -33,6 +33,8 @@ FORMAT = 1
 MOST_SESSIONS = 64
 KEEP_SECONDS = 7 * 86_400.0
 GUARD_SECONDS = 10.0
+_MOST_UNREAD = 100
+"""With more files than that a new session reads all of them, and removes the old; else only those that go on."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DIED = "its process died"
 
@@ -138,9 +140,8 @@ class SessionManager:
     def create(self, title: str, *, session_id: str = "", total: int = 0, running: bool = False) -> Session:
         """Register a session of this process, and return it.
 
-        session_id: a name of the caller's own, used by nobody before. running: start it at once. Sessions that ended
-        more than seven days ago are removed. Raises :class:`SessionError` where as many go on as may, OSError where
-        nothing can be written.
+        session_id: a name of the caller's own, used by nobody before. running: start it at once. Raises
+        :class:`SessionError` where as many go on as may, OSError where nothing can be written.
         """
         now = self.clock.now()
         name = session_id or new_run_id(now, "session")
@@ -148,19 +149,18 @@ class SessionManager:
             raise ValueError(f"{name!r} is not a name for a session")
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.guarded():
-            known = self._read_all()
-            active = [one for one in known if not one.state.is_end]
-            if any(one.session_id == name for one in known):
+            names = {entry.name for entry in os.scandir(self.directory)}
+            if f"{name}.json" in names:
                 raise ValueError(f"there is a session {name!r} already")
+            ended = len([one for one in names if one.endswith(".json")])
+            active = self._read_all(names if ended > _MOST_UNREAD else {one for one in names if _goes_on(one, names)})
+            active = [one for one in active if not one.state.is_end]
             if len(active) >= self._most:
                 raise SessionError(
                     "too-many-sessions",
                     f"{len(active)} sessions go on in {self.directory.parent}, and no more may.",
                     f"Wait for one to end; the oldest is {active[0].session_id}.",
                 )
-            for one in known:
-                if one.ended is not None and now - one.ended > KEEP_SECONDS:
-                    self._file(one.session_id).unlink(missing_ok=True)
             state = SessionState.RUNNING if running else SessionState.CREATED
             session = Session(
                 name, title, state, os.getpid(), now, now if running else None, total=total, space=process_space()
@@ -213,11 +213,21 @@ class SessionManager:
     # -- what is known
 
     def sessions(self) -> list[Session]:
-        """Return all sessions, the oldest first; those whose process has died are closed as failed."""
+        """Return all sessions, the oldest first.
+
+        Those whose process has died are closed as failed, those that ended more than seven days ago are removed.
+        """
         if not self.directory.is_dir():
             return []
         with self.guarded():
-            return self._read_all()
+            return self._read_all({entry.name for entry in os.scandir(self.directory)})
+
+    def forget(self, session_id: str) -> None:
+        """Remove what is on record of a session that has ended."""
+        with self.guarded():
+            session = self._read(self._file(session_id))
+            if session is not None and session.state.is_end:
+                self._file(session_id).unlink(missing_ok=True)
 
     def get(self, session_id: str) -> Session:
         """Return a session by its name, or the beginning of it. :class:`UsageError` where that is none, or several."""
@@ -282,15 +292,20 @@ class SessionManager:
             )
         return session
 
-    def _read_all(self) -> list[Session]:
-        names = [entry.name for entry in os.scandir(self.directory) if entry.name.endswith(".json")]
+    def _read_all(self, names: Iterable[str]) -> list[Session]:
+        """Return the sessions among these files, the oldest first."""
+        now = self.clock.now()
         found = []
         for name in names:
-            session = self._read(self.directory / name)
+            session = self._read(self.directory / name) if name.endswith(".json") else None
             if session is None:
                 continue
+            if session.ended is not None and now - session.ended > KEEP_SECONDS:
+                with contextlib.suppress(OSError):
+                    self._file(session.session_id).unlink(missing_ok=True)
+                continue
             if not session.state.is_end and not self.lives(session.session_id):
-                session = replace(session, state=SessionState.FAILED, reason=_DIED, ended=self.clock.now())
+                session = replace(session, state=SessionState.FAILED, reason=_DIED, ended=now)
                 with contextlib.suppress(OSError):  # of a checkout that may only be read
                     self._write(session)
                     self._lock(session.session_id).unlink(missing_ok=True)
@@ -330,6 +345,11 @@ class SessionManager:
 
     def _lock(self, session_id: str) -> Path:
         return self.directory / f"{session_id}.lock"
+
+
+def _goes_on(name: str, names: Container[str]) -> bool:
+    """Return whether a session's file is of one that has not ended, unless its process has died."""
+    return name.endswith(".json") and f"{name.removesuffix('.json')}.lock" in names
 
 
 def utc_text(seconds: float) -> str:

@@ -32,8 +32,10 @@ _COMPLETED = (0, 1, 5)
 class RunSession:
     """The session of a run, from before its conftests to behind its last report."""
 
-    def __init__(self, manager: SessionManager, session_id: str) -> None:
+    def __init__(self, manager: SessionManager, session_id: str, *, is_part: bool) -> None:
         self.session_id = session_id
+        self._is_part = is_part
+        """Whether a verb of isolane has started it, of hundreds maybe: those are listed while they go on."""
         self.root = manager.directory.parents[1]
         """Where ``.isolane`` is."""
         self._manager = manager
@@ -61,6 +63,8 @@ class RunSession:
                 self._manager.cancel(self.session_id, "interrupted")
             elif self._exit_code in _COMPLETED:
                 self._manager.complete(self.session_id)
+                if self._is_part:
+                    self._manager.forget(self.session_id)
             elif self._exit_code is None:
                 self._manager.fail(self.session_id, self.trouble)
             else:
@@ -95,7 +99,7 @@ def start_session(config: pytest.Config, handover: Handover | None) -> None:
         return
     for warning in manager.warnings:
         _say(warning)
-    session = RunSession(manager, name)
+    session = RunSession(manager, name, is_part=handover is not None)
     config.stash[session_key] = session
     config.add_cleanup(session.end)  # after every plugin's own end, and also where configuring fails
     config.pluginmanager.register(session, "isolane-session")

@@ -144,11 +144,31 @@ def test_ended_sessions_go_after_seven_days(manager: SessionManager, clock: Fake
     old, going_on = manager.create("old").session_id, manager.create("goes on").session_id
     manager.complete(old)
     clock.advance(7 * DAY)
-    recent = manager.create("recent").session_id
-    assert {one.session_id for one in manager.sessions()} == {old, going_on, recent}
+    assert {one.session_id for one in manager.sessions()} == {old, going_on}
     clock.advance(1)
-    newest = manager.create("newest").session_id
-    assert {one.session_id for one in manager.sessions()} == {going_on, recent, newest}
+    assert {one.session_id for one in manager.sessions()} == {going_on}
+    assert not (manager.directory / f"{old}.json").exists()
+
+
+def test_where_there_are_many_a_new_one_removes_the_old(
+    manager: SessionManager, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isolane.coordination.sessions._MOST_UNREAD", 3)
+    for number in range(4):
+        manager.complete(manager.create("old", session_id=f"old-{number}").session_id)
+    clock.advance(8 * DAY)
+    manager.create("new", session_id="new")
+    assert {path.name for path in manager.directory.glob("*.json")} == {"new.json"}
+
+
+def test_what_has_ended_can_be_forgotten(manager: SessionManager) -> None:
+    name = manager.create("pytest").session_id
+    manager.forget(name)
+    assert len(manager.sessions()) == 1, "it goes on"
+    manager.complete(name)
+    manager.forget(name)
+    manager.forget(name)
+    assert manager.sessions() == []
 
 
 @pytest.mark.parametrize(
