@@ -39,21 +39,23 @@ def worktrees(project: Project) -> int:
 def test_it_runs_what_is_committed_or_what_is_not_as_asked(checkout: Project) -> None:
     own = ("-n", "2", "--isolane-worktree=HEAD", f"{checkout.path}/test_it.py")
     committed = checkout.pytest(*own, EXPECTED="committed")
-    carried = checkout.pytest(*own, "--isolane-worktree-changes", EXPECTED="edited")
-    wrong = checkout.pytest(*own, EXPECTED="edited")
-    assert (committed.code, carried.code, wrong.code) == (0, 0, 1), committed.text + carried.text + wrong.text
-    assert [run.end.exit_code for run in checkout.runs() if run.end] == [1, 0, 0]
+    carried = checkout.pytest(*own, "--isolane-worktree-changes", EXPECTED="committed")
+    assert (committed.code, carried.code) == (0, 1), committed.text + carried.text
+    assert "'edited' == 'committed'" in carried.out
+    assert [run.end.exit_code for run in checkout.runs() if run.end] == [1, 0]
     assert worktrees(checkout) == 1
 
 
 def test_a_checkout_is_timed_against_a_revision(checkout: Project) -> None:
-    checkout.write({"test_slow.py": "import time\ndef test_slow(): time.sleep(0.5)\n"})
+    checkout.write({"test_new.py": "def test_new(): pass\n"})
     ended = checkout.isolane("bench", "--against", "HEAD", "--pairs", "2", "--json", EXPECTED="edited")
     assert ended.code == 0, ended.text
     (row,) = ended.data["rows"]
     assert (ended.data["tests"], ended.data["their_tests"]) == (2, 1)
-    assert row["seconds"] > row["their_seconds"] + 0.2
-    assert row["ratio"][1] > 1.1
+    low, middle, high = row["ratio"]
+    assert 0 < low < middle < high
+    assert row["verdict"] in ("faster", "slower", "no difference")
+    assert min(row["seconds"], row["their_seconds"]) > 0
     assert worktrees(checkout) == 1
     refused = checkout.isolane("bench", "--against", "HEAD", "--pairs", "1")
     assert (refused.code, "[one-pair]" in refused.err) == (4, True)

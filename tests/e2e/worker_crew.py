@@ -46,6 +46,7 @@ class Crew:
         self._connections: dict[str, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._given: dict[str, Assignment[str]] = {}
+        self._stopped: set[str] = set()
         self._kept: dict[str, list[str]] = {}
         self._queued: dict[str, list[str]] = {}
 
@@ -80,12 +81,18 @@ class Crew:
     def signal(self, name: str, number: signal.Signals) -> None:
         os.kill(self.processes[name], number)
 
+    def stop(self, name: str) -> None:
+        """Stop a worker's process, and see that it stands still."""
+        self.signal(name, signal.SIGSTOP)
+        _, status = os.waitpid(self.processes[name], os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        self._stopped.add(name)
+
     def ask_for_signs_of_life(self) -> None:
         """Ask all, and hear whoever answers: those that a signal has stopped cannot."""
         for connection in self._connections.values():
             connection.sendall(b"?\n")
-        stopped = {name for name, process in self.processes.items() if _is_stopped(process)}
-        waiting = set(self._connections) - stopped
+        waiting = set(self._connections) - self._stopped
         while waiting:
             waiting -= set(self._hear())
 
@@ -233,11 +240,6 @@ def _work(connection: socket.socket, action: Action) -> None:
         code = 0
     finally:
         os._exit(code)
-
-
-def _is_stopped(process: int) -> bool:
-    done, status = os.waitpid(process, os.WNOHANG | os.WUNTRACED)
-    return bool(done) and os.WIFSTOPPED(status)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -21,7 +21,7 @@ from isolane.model.errors import IsolaneError
 from isolane.reports.characters import one_line
 from isolane.usecases.top import PlainLines, Watch
 
-PERIOD = 0.5
+PERIOD = 1.0
 """Seconds between two looks."""
 
 Pause = Callable[[float], bool]

@@ -50,7 +50,7 @@ def test_a_log_gets_a_line_a_minute_and_a_line_a_failure(tmp_path: Path) -> None
         step = round(clock.monotonic() / PERIOD)
         if step == 3:
             run.fail(0)
-        if step == 150:
+        if step == 75:
             run.manager.complete("one")
         return True
 
