@@ -12,8 +12,10 @@ from isolane.model.explanation import Explained
 from isolane.model.hunt import Answer, Finding, Probe
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.state import Level
-from isolane.planning.hunt import Batch, Search, cleaner, hunt
+from isolane.planning.carriers import cleaner
+from isolane.planning.hunt import hunt
 from isolane.planning.pairs import Pairs, all_pairs
+from isolane.planning.search import Batch, Search
 from isolane.planning.survey import Survey, survey
 from isolane.statistics.flake_rate import are_different
 

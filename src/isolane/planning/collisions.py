@@ -1,6 +1,6 @@
 """Which two tests get in each other's way when they run at the same time: pairs to try, and what shows it.
 
-Pure, as :mod:`hunt` is. A race need not show itself by chance: one of the two is made to stand still where it has just
+Pure, as :mod:`search` is. A race need not show itself by chance: one of the two is made to stand still where it has just
 touched what both touch, and the other one runs from its beginning to its end meanwhile. One that ends otherwise then,
 and is well in every order in which they follow each other, collides.
 """
@@ -16,7 +16,7 @@ from isolane.model.identity import module_of
 from isolane.model.outcome import Category, Outcome
 from isolane.model.touch import Conflict, TestTouches
 from isolane.planning.conflicts import may_meet
-from isolane.planning.hunt import Batch, Search, has_turned
+from isolane.planning.search import Batch, Search, has_turned
 
 MOST_TOUCHES = 3
 """How many touches of what both touch one of them is stopped after."""

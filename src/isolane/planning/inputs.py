@@ -1,6 +1,6 @@
 """Whether a test ends by the random numbers that it draws, or by the clock: then nobody before it is what is wrong.
 
-Pure, as :mod:`hunt` is.
+Pure, as :mod:`search` is.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from isolane.model.hunt import NOW, Finding, Probe, Sort
 from isolane.model.outcome import Outcome
-from isolane.planning.hunt import CONFIRMATIONS, Batch, Search, has_turned
+from isolane.planning.search import CONFIRMATIONS, Batch, Search, has_turned
 
 SEEDS = range(1, 11)
 """The seeds that are tried: one in three that fails is missed by these once in 58 times (2/3 to the tenth)."""

@@ -1,6 +1,6 @@
 """Every test after each that leaves something: complete for two tests, where a few orders are a sample.
 
-Pure, as :mod:`hunt` is.
+Pure, as :mod:`search` is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from isolane.model.hunt import Answer, Finding, Probe
 from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.state import Level
-from isolane.planning.hunt import CONFIRMATIONS, Batch, Search, has_turned
+from isolane.planning.search import CONFIRMATIONS, Batch, Search, has_turned
 
 _OF_A_PROBE = re.compile(r"probe-[^/'\"]+")
 _AT_A_TIME = 500

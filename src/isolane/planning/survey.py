@@ -1,6 +1,6 @@
 """Which tests of a suite end otherwise in another order: looked for in a few orders of all of them.
 
-Pure, as :mod:`hunt` is.
+Pure, as :mod:`search` is.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from isolane.model.identity import module_of
 from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.state import Level
 from isolane.planning.compare import same_outcome
-from isolane.planning.hunt import CONFIRMATIONS, Batch, Search, Suspect, has_turned
+from isolane.planning.hunt import Suspect
 from isolane.planning.order import shuffled
+from isolane.planning.search import CONFIRMATIONS, Batch, Search, has_turned
 
 _ENDINGS = frozenset({Category.CRASHED, Category.HUNG})
 """What ends a process: what was to run behind it did not."""

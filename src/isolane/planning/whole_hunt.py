@@ -1,6 +1,6 @@
 """A hunt from its first order to its last finding: who is looked for, in what order, and what is told of it.
 
-Knows no more than :mod:`hunt` of how probes are run; what is found is told as it is found.
+Knows no more than :mod:`search` of how probes are run; what is found is told as it is found.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import Any
 
 from isolane.model.clock import Clock, SystemClock
 from isolane.model.hunt import Finding, HuntOrders, Sort
+from isolane.planning.carriers import carriers, cleaner
 from isolane.planning.collisions import collision, without_company
-from isolane.planning.hunt import Batch, Search, Suspect, carriers, cleaner, hunt
+from isolane.planning.hunt import Suspect, hunt
 from isolane.planning.inputs import MOST_BROKEN, by_its_inputs
 from isolane.planning.pairs import all_pairs, with_all_others
+from isolane.planning.search import Batch, Search
 from isolane.planning.survey import Survey, relatives, survey
 
 _MOST_LOOKED_AROUND = 5

@@ -14,7 +14,7 @@ from isolane.model.explanation import Explained
 from isolane.model.hunt import Answer, HuntOrders, Probe
 from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.plan import FINDINGS_NAME
-from isolane.planning.hunt import Batch, Search
+from isolane.planning.search import Batch, Search
 from isolane.planning.whole_hunt import WholeHunt
 from isolane.statistics.flake_rate import are_different
 from isolane.usecases.execution import Execution, Observer, execute

@@ -8,7 +8,7 @@ from typing import Any
 
 from isolane.model.hunt import Answer, HuntOrders, Probe
 from isolane.model.outcome import PASSED, Category, Outcome
-from isolane.planning.hunt import Batch
+from isolane.planning.search import Batch
 from isolane.planning.whole_hunt import WholeHunt
 from isolane.statistics.flake_rate import are_different
 

@@ -11,7 +11,7 @@ from isolane.model.explanation import Explained
 from isolane.model.hunt import Answer, Finding, Probe, Sort
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.state import Change, Leak
-from isolane.planning.hunt import carriers
+from isolane.planning.carriers import carriers
 
 FAILED = Outcome(Category.FAILED, "KeyError")
 VICTIM = Finding("test_b.py::test_victim", Sort.VICTIM, PASSED, FAILED, needed=("test_a.py::test_polluter",))

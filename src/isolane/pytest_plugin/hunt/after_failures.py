@@ -13,9 +13,11 @@ import pytest
 from isolane.coordination.processors import available_processors
 from isolane.model.hunt import Finding, Probe
 from isolane.model.outcome import MISSING
+from isolane.planning.carriers import carriers
 from isolane.planning.collisions import without_company
-from isolane.planning.hunt import Batch, Suspect, carriers, hunt
+from isolane.planning.hunt import Suspect, hunt
 from isolane.planning.inputs import by_its_inputs
+from isolane.planning.search import Batch
 from isolane.planning.survey import dirty_tests
 from isolane.pytest_plugin.engine import engine_of
 from isolane.pytest_plugin.exception_names import NAMES_PLUGIN, exception_names

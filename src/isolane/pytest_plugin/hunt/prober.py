@@ -20,7 +20,7 @@ from isolane.engines.scratch import ScratchKeeper
 from isolane.model.explanation import Explained
 from isolane.model.hunt import Answer
 from isolane.model.outcome import MISSING, Category, Outcome
-from isolane.planning.hunt import Batch, Search
+from isolane.planning.search import Batch, Search
 from isolane.process_state.project_modules import loaded_packages
 from isolane.pytest_plugin.fork.adapters import ControllerState
 from isolane.pytest_plugin.fork.fresh_processes import FreshProcesses
