@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from isolane.policy.lua_runtime import LuaRuntime
@@ -17,12 +15,16 @@ def test_each_test_has_a_runtime_of_its_own(isolane_lua: LuaRuntime, number: int
     assert not isolane_lua.trusted
 
 
-def test_without_lupa_the_test_is_skipped_with_a_line(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize(("required", "ends"), [("off", {"skipped": 1}), ("on", {"errors": 1})])
+def test_without_lupa_it_is_told_in_a_line(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, required: str, ends: dict[str, int]
+) -> None:
+    monkeypatch.setenv("ISOLANE_REQUIRE_SERVICES", required)
     pytester.makeconftest("import sys; sys.modules['lupa'] = None")
     pytester.makepyfile("def test_it(isolane_lua): assert 0")
-    arguments = ("-rs", "-p", "no:randomly", "-p", "no:hypothesispytest")
 
-    ended = pytester.runpytest_subprocess(*arguments)
-    ended.stdout.fnmatch_lines(["SKIPPED*lupa 2.8 or newer is not installed, and policies need it. Install it: *"])
-    assert ended.ret == 0
-    assert os.environ.get("ISOLANE_REQUIRE_SERVICES") or ended.parseoutcomes() == {"skipped": 1}
+    ended = pytester.runpytest_subprocess("-rs", "-p", "no:randomly", "-p", "no:hypothesispytest")
+
+    ended.assert_outcomes(**ends)
+    said = "lupa 2.8 or newer is not installed, and policies need it. Install it: "
+    assert ended.stdout.str().count(said) == 1

@@ -37,7 +37,7 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
         missing = isinstance(error, ServerMissingError)
         if missing and value_of(request.config, "require-services") != "on":
             pytest.skip(str(error))
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.fixture(scope="session")
