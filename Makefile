@@ -80,7 +80,7 @@ pytest-parallel: $(READY) ## Run all tests over every core, or over PYTEST_WORKE
 
 # --- One target a nox session -------------------------------------------------------------------------------------
 
-SESSIONS := serial parallel stress random-order coverage-combine bench tests lint types docs downstream lock
+SESSIONS := serial parallel stress random-order coverage-combine bench tests lint types docs downstream real-polluters lock
 .PHONY: $(SESSIONS)
 $(SESSIONS): $(READY)
 	@$(UNSEEN) $(NOX) -s $@ $(TYPED)
@@ -95,5 +95,6 @@ tests: ## nox: the suite on every Python that isolane supports
 lint: ## nox: style, format, layers
 types: ## nox: mypy
 docs: ## nox: every command that README and docs show
+real-polluters: ## nox: hunts in real suites that depend on their order; ARGS=NAME for one
 downstream: ## nox: real suites from PyPI; ARGS="-k click" for one
 lock: ## nox: write requirements/*.txt anew

@@ -1,8 +1,8 @@
 """Which two tests get in each other's way when they run at the same time: pairs to try, and what shows it.
 
-Pure, as :mod:`search` is. A race need not show itself by chance: one of the two is made to stand still where it has just
-touched what both touch, and the other one runs from its beginning to its end meanwhile. One that ends otherwise then,
-and is well in every order in which they follow each other, collides.
+Pure, as :mod:`search` is. A race need not show itself by chance: one of the two is made to stand still where it has
+just touched what both touch, and the other one runs from its beginning to its end meanwhile. One that ends otherwise
+then, and is well in every order in which they follow each other, collides.
 """
 
 from __future__ import annotations

@@ -226,10 +226,15 @@ class RegionKind:
                 sort.write(thing, content)
             return
         found = contents.edits(content, current, same=contents.is_same_object)
-        made = [edit for edit in found if self._level(place, edit) not in (None, Level.HARMLESS)]
+        made = [edit for edit in found if self._is_put_back(place, edit)]
         sort.undo(thing, made)
         if sort is places.MAPPING and len(made) == len(found):  # else it holds what is harmless, which stays
             places.MAPPING.put_in_order(thing, content)
+
+    def _is_put_back(self, place: Place, edit: Edit) -> bool:
+        """Harmless changes stay, but for a container that was replaced: others may have it as well."""
+        level = self._level(place, edit)
+        return level is not None and (level is not Level.HARMLESS or _has_same_items(*edit[1:]))
 
     def _roots_of(self, name: str, module: ModuleType) -> Iterator[Root]:
         """Return where to start for a module that has not been looked at before."""
