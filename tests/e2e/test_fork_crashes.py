@@ -15,6 +15,7 @@ import pytest
 from fork_runs import FORK, LOAD, TWO, events, finished, mark, processes_left, started, test_cases
 
 from isolane.model.events import TestFinished, WorkerStarted, WorkerStopped
+from isolane.model.identity import CONTROLLER
 from isolane.model.outcome import Category
 
 DEATHS = {
@@ -284,8 +285,12 @@ def test_a_hundred_workers_killed_at_random_moments(project, seed):
 
     reasons = {event.worker: event.reason for event in recorded if isinstance(event, WorkerStopped) and event.reason}
     assert reasons == dict.fromkeys(killed, "killed by SIGKILL")
-    culprits = {event.worker: event.node_id for event in ends if event.category is Category.CRASHED}
-    assert len(culprits) == len([event for event in ends if event.category is Category.CRASHED])
+    crashed = [event for event in ends if event.category is Category.CRASHED]
+    # By chance five of them were in one unit: the rest of that is not run, and no worker's.
+    given_up = [event for event in crashed if event.worker == CONTROLLER]
+    assert len(killed) >= 5 or not given_up
+    culprits = {event.worker: event.node_id for event in crashed if event not in given_up}
+    assert len(culprits) == len(crashed) - len(given_up)
     assert culprits.keys() <= killed
     of_workers: dict[str, list[tuple[str, str]]] = {}
     for what, worker, name in notes.lines:
