@@ -376,3 +376,28 @@ def test_meets_too(): work()
     (line,) = lines_with(ended.out, "test_quick.SETTINGS")
     assert line.startswith("test_quick.py::test_leaks: ")
     assert len(finished(project.path)) == 303
+
+
+def test_what_functions_do_that_are_called_at_a_fork_is_no_tests(project):
+    project.write(
+        {
+            "shop.py": """
+                import os
+
+                SETTINGS = os.environ  # which say who the worker is
+                CONNECTIONS = ["open"]
+                os.register_at_fork(after_in_child=CONNECTIONS.clear)
+            """,
+            "test_shop.py": """
+                import pytest
+                import shop
+
+                @pytest.mark.parametrize("number", range(6))
+                def test_shop(number): assert not shop.CONNECTIONS
+            """,
+        }
+    )
+    ended = project.pytest("-n", "2", "--isolane-engine=fork", "--isolane-leaks=report", "--dist=load")
+    assert ended.code == 0, ended.text
+    assert "test_shop.py::" not in ended.out
+    assert "fresh process" not in ended.out

@@ -94,10 +94,12 @@ class StateWatch:
         self._look_seconds = self._last_look_ended - started
 
     def begin_in_fork(self) -> None:
-        """Do the same in a forked process. What the dear kinds look at came along as it was, and is not read again."""
+        """Do the same in a forked process: what was done in it so far, by functions that are called at a fork, is not
+        a test's. Only what has moved since the fork is read again.
+        """
         kinds = self._glance.moved()
         self._glance.take(kinds)
-        self._expected.update(_states(kinds))
+        self._expected.update(_states((*kinds, *self._dear)))
         self._last_look_ended = self._last_quick_ended = self._clock.monotonic()
 
     # -- fixtures of wider scope
