@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 
 import pytest
 from throwaway_project import Project
@@ -11,15 +13,12 @@ from throwaway_project import Project
 SUITE = {
     "code.py": "def a():\n    return 1\n\n\ndef b():\n    return 2\n",
     "test_a.py": """
-        import time
-        from pathlib import Path
         import code_under_test
 
         def test_a(request):
             home = request.config.rootpath
-            (home / "began").touch()
-            while not (home / "go").exists():
-                time.sleep(0.005)
+            (home / "began").write_text("")
+            (home / "go").read_text()
             assert code_under_test.a() == 1
     """,
     "test_b.py": "import code_under_test\ndef test_b(): assert code_under_test.b() == 2\n",
@@ -31,31 +30,24 @@ COVERAGE = ("-n", "2", "--cov=code_under_test", "--cov-report=term-missing")
 def suite(project: Project) -> Project:
     files = dict(SUITE)
     files["code_under_test.py"] = files.pop("code.py")
+    # test_a says by the one that it has begun, and goes on when it hears of the other.
+    for pipe in ("began", "go"):
+        os.mkfifo(project.path / pipe)
     return project.write(files)
-
-
-def wait_for(project: Project, name: str) -> None:
-    import time
-
-    while not (project.path / name).exists():
-        time.sleep(0.005)
 
 
 @pytest.mark.req("S2.1")
 @pytest.mark.req("F3")
 def test_each_run_counts_its_own_coverage_or_says_who_is_in_the_way(suite: Project) -> None:
     with suite.start("pytest", *COVERAGE, "test_a.py") as first:
-        try:
-            wait_for(suite, "began")
-            refused = suite.pytest(*COVERAGE, "test_b.py", "--isolane-conflict=fail")
-            with suite.start("pytest", *COVERAGE, "test_b.py") as second:
-                assert second.stderr is not None
-                said = second.stderr.readline()
-                (suite.path / "go").touch()
-                second_out, _ = second.communicate(timeout=60)
-            first_out, _ = first.communicate(timeout=60)
-        finally:
-            (suite.path / "go").touch()
+        (suite.path / "began").read_text()
+        refused = suite.pytest(*COVERAGE, "test_b.py", "--isolane-conflict=fail")
+        with suite.start("pytest", *COVERAGE, "test_b.py") as second:
+            assert second.stderr is not None
+            said = second.stderr.readline()
+            (suite.path / "go").write_text("")
+            second_out, _ = second.communicate(timeout=60)
+        first_out, _ = first.communicate(timeout=60)
     who = rf"isolane: {suite.path}/.coverage is held by session \S+-parallel-\w+ since 20\S+ \S+ UTC"
     assert refused.code == 4
     assert re.search(rf"^ERROR: {who}\. Wait for it", refused.err, re.MULTILINE)
@@ -72,7 +64,7 @@ def test_each_run_counts_its_own_coverage_or_says_who_is_in_the_way(suite: Proje
 @pytest.mark.req("F7")
 def test_a_run_is_listed_and_cancelled(suite: Project) -> None:
     with suite.start("pytest", "-n", "2", "test_a.py") as run:
-        wait_for(suite, "began")
+        (suite.path / "began").read_text()
         (listed,) = suite.isolane("sessions", "--json").data
         seen = suite.isolane("top", "--json").data
         ended = suite.isolane("cancel", listed["session_id"])
@@ -111,22 +103,20 @@ def test_a_live_view_tells_failures_as_they_come_and_then_pytest_all_the_rest(pr
     project.write(
         {
             "test_live.py": """
-                import time
-                from pathlib import Path
-
                 def test_1(): assert 1 == 2
-                def test_2(request):
-                    out = request.config.rootpath / "out"
-                    while "isolane: failed: test_live.py::test_1: assert 1 == 2\\n" not in out.read_text():
-                        time.sleep(0.01)
+                def test_2(request): (request.config.rootpath / "told").read_text()
             """
         }
     )
-    with (
-        (project.path / "out").open("w") as out,
-        project.start("pytest", "-n", workers, "--isolane-live", stdout=out, stderr=out) as run,
-    ):
+    os.mkfifo(project.path / "told")
+    with project.start("pytest", "-n", workers, "--isolane-live", stderr=subprocess.STDOUT) as run:
+        assert run.stdout is not None
+        lines = []
+        for line in run.stdout:
+            lines.append(line)
+            if line == "isolane: failed: test_live.py::test_1: assert 1 == 2\n":
+                (project.path / "told").write_text("")
         assert run.wait(60) == 1
-    said = (project.path / "out").read_text()
+    said = "".join(lines)
     assert said.index("isolane: failed:") < said.index("= FAILURES =") < said.index("1 failed, 1 passed")
     assert len(project.runs()) == 1

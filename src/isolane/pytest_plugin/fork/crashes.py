@@ -1,8 +1,9 @@
-"""What is reported of tests whose worker died."""
+"""What is reported of tests whose worker died, and how plugins have them run again."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,18 @@ _SECTIONS = ("Captured stdout call", "Captured stderr call", "Fatal error", "The
 _PYTESTS_FRAME = re.compile(r'  File ".*[/\\\\]_pytest[/\\\\]python\.py"')
 
 Location = tuple[str, "int | None", str]
+
+
+class Scheduler:
+    """What plugins that handle crashed tests may ask for, in xdist's words."""
+
+    def __init__(self, config: pytest.Config, run_again: Callable[[str], None]) -> None:
+        self.config = config
+        self._run_again = run_again
+
+    def mark_test_pending(self, item: str) -> None:
+        """Run a test again that took its worker down."""
+        self._run_again(item)
 
 
 def crash_report(node_id: str, location: Location, crash: Crash, again: str = "") -> pytest.TestReport:

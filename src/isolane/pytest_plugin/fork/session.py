@@ -36,7 +36,7 @@ from isolane.planning.dispatch import dispatch_order
 from isolane.planning.needs import needs_together
 from isolane.planning.units import Unit, make_units
 from isolane.pytest_plugin.fork.adapters import ControllerState
-from isolane.pytest_plugin.fork.crashes import crash_report, not_run_report
+from isolane.pytest_plugin.fork.crashes import Scheduler, crash_report, not_run_report
 from isolane.pytest_plugin.fork.junit import add_suite_properties, in_order_of_collection
 from isolane.pytest_plugin.fork.node import Node, Nodes, Spec, make_node, worker_info
 from isolane.pytest_plugin.fork.rare_collections import RareCollections
@@ -52,18 +52,6 @@ from isolane.pytest_plugin.state.start import REPORT_PLUGIN, isolation_of, make_
 from isolane.pytest_plugin.state.suspicion import Suspicion
 from isolane.pytest_plugin.state.telling import LeakReport
 from isolane.reports.workers_text import workers_line
-
-
-class Scheduler:
-    """What plugins that handle crashed tests may ask for, in xdist's words."""
-
-    def __init__(self, config: pytest.Config, run_again: Callable[[str], None]) -> None:
-        self.config = config
-        self._run_again = run_again
-
-    def mark_test_pending(self, item: str) -> None:
-        """Run a test again that took its worker down."""
-        self._run_again(item)
 
 
 class ForkSession:
