@@ -114,23 +114,33 @@ def test_tests_that_collide_are_named_with_what_both_touch(project, leased_port)
 
 SERVING = {
     "conftest.py": """
-        import os, pytest, time
+        import os, pytest, select
+        from contextlib import suppress
         from pathlib import Path
 
         @pytest.fixture
-        def meet():
+        def meet(tmp_path_factory):
             # Where there are two workers each waits for the other one; in a probe one stands still anyway.
             waits = os.environ.get("PYTEST_XDIST_WORKER_COUNT") == "2" and "isolane-scratch" not in os.getcwd()
-            folder = Path(os.environ["TMPDIR"])
-            run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+            folder = tmp_path_factory.getbasetemp().parent  # both workers'
+            opened = []
+
+            def pipe(name):
+                path = Path(folder, name)
+                with suppress(FileExistsError):
+                    os.mkfifo(path)
+                opened.append(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+                return opened[-1]
 
             def meet(mine, others):
-                (folder / f"{run}-{mine}").touch()
-                end = time.monotonic() + 10 * waits
-                while not (folder / f"{run}-{others}").exists() and time.monotonic() < end:
-                    time.sleep(0.01)
+                if waits:
+                    heard = pipe(others)  # before the other can hear of us, and go
+                    os.write(pipe(mine), b".")
+                    select.select([heard], [], [], 10)
 
-            return meet
+            yield meet
+            for one in opened:
+                os.close(one)
         """,
     "city.py": """
         import os, socket
