@@ -80,15 +80,7 @@ class AsyncPooledExecutor:
         changed = asyncio.Event()
         batch = Batch(process_fn, ReorderBuffer(self._clock), changed.set)
         self._add(batch, contexts)
-        try:
-            while not batch.is_over:
-                changed.clear()
-                await changed.wait()
-        except BaseException:
-            await self._end(batch)
-            raise
-        if batch.failure is not None:
-            raise failure_of(batch)
+        await self._until_over(batch, changed)
         return [ready.result for ready in batch.buffer.take_ready()]
 
     def submit(self, context: RowContext, process_fn: AsyncProcessFunction) -> asyncio.Task[TransformResult]:
@@ -186,7 +178,8 @@ class AsyncPooledExecutor:
         self._scheduler.add(batch, list(contexts), self._clock.monotonic())
         self._go_on()
 
-    async def _result_of(self, batch: Batch, changed: asyncio.Event) -> TransformResult:
+    async def _until_over(self, batch: Batch, changed: asyncio.Event) -> None:
+        """Wait for a batch; who is cancelled meanwhile gives it up. Raises what ended it."""
         try:
             while not batch.is_over:
                 changed.clear()
@@ -196,6 +189,9 @@ class AsyncPooledExecutor:
             raise
         if batch.failure is not None:
             raise failure_of(batch)
+
+    async def _result_of(self, batch: Batch, changed: asyncio.Event) -> TransformResult:
+        await self._until_over(batch, changed)
         result: TransformResult = batch.buffer.take_ready()[0].result
         return result
 
