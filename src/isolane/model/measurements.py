@@ -65,9 +65,13 @@ class StressResult:
 
 @dataclass(frozen=True)
 class BenchRow:
-    """One worker count against serial: medians in seconds, ratio of each pair, smallest, median, largest."""
+    """One worker count against serial: medians in seconds, ratio of each pair, smallest, median, largest.
+
+    engine: what ran the workers, as the first of its runs says.
+    """
 
     workers: int
+    engine: str
     seconds: float
     serial_seconds: float
     ratios: tuple[float, float, float]

@@ -13,10 +13,11 @@ from isolane.reports.figures import seconds_text
 def bench_lines(result: BenchResult) -> Iterator[str]:
     """Yield a table: each worker count against serial."""
     yield f"{result.tests} tests, medians of {result.pairs} pairs; serial {seconds_text(result.serial_seconds)}"
-    yield f"{'workers':>7} {'time':>10} {'time / serial':>14} {'smallest':>9} {'largest':>9}"
+    yield f"{'workers':>7} {'engine':<6} {'time':>10} {'time / serial':>14} {'smallest':>9} {'largest':>9}"
     for row in result.rows:
         low, middle, high = row.ratios
-        yield f"{row.workers:>7} {seconds_text(row.seconds):>10} {middle:>14.2f} {low:>9.2f} {high:>9.2f}"
+        ratios = f"{middle:>14.2f} {low:>9.2f} {high:>9.2f}"
+        yield f"{row.workers:>7} {row.engine:<6} {seconds_text(row.seconds):>10} {ratios}"
     yield f"Timings: {result.page}"
 
 

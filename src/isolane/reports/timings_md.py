@@ -54,7 +54,7 @@ def timing_line(row: TimingRow) -> str:
     cells = (
         datetime.fromtimestamp(header.at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S"),
         (header.revision or "")[:12],
-        str(header.workers),
+        f"{header.workers} {header.engine}",
         header.dist,
         str(end.tests),
         *(f"{seconds:.2f}" for seconds in phases),

@@ -41,6 +41,7 @@ def bench(request: BenchRequest, observer: Observer) -> BenchResult:
     if request.workers:  # what was typed wrong is said before the first run
         parse_workers(request.workers)
     seconds: dict[int, list[float]] = {}
+    engines: dict[int, str] = {}
     with open_workshop(request.project, request.python) as workshop:
         plan = RunPlan(
             workshop.project,
@@ -60,6 +61,7 @@ def bench(request: BenchRequest, observer: Observer) -> BenchResult:
             require_tests(execution)
             observer.run_finished(title, execution.record, "")
             seconds.setdefault(count, []).append(execution.record.seconds)
+            engines.setdefault(count, execution.record.engine)
             return execution.record
 
         first = measure(1, 0)
@@ -73,5 +75,5 @@ def bench(request: BenchRequest, observer: Observer) -> BenchResult:
     for count in counts:
         ratios = sorted(one / serial for one, serial in zip(seconds[count], seconds[0], strict=True))
         spread = (ratios[0], median(ratios), ratios[-1])
-        rows.append(BenchRow(count, median(seconds[count]), median(seconds[0]), spread))
+        rows.append(BenchRow(count, engines[count], median(seconds[count]), median(seconds[0]), spread))
     return BenchResult(len(first.outcomes), request.pairs, median(seconds[0]), tuple(rows), reports / "ci_timings.md")

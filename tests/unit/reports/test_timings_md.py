@@ -15,7 +15,7 @@ NOON = 1_767_355_200.0  # 2026-01-02 12:00:00 UTC
 
 
 def parallel(run_id: str, at: float = NOON, seconds: float = 8.0, tests: int = 40, **header: Any) -> TimedRun:
-    header = {"workers": 2, "dist": "loadscope", "label": "parallel", **header}
+    header = {"workers": 2, "engine": "fork", "dist": "loadscope", "label": "parallel", **header}
     return TimedRun(run_started(run_id=run_id, at=at, **header), run_finished(seconds, tests=tests))
 
 
@@ -32,22 +32,21 @@ def run_ids(page: str) -> list[str]:
 def test_a_row_has_time_workers_tests_phases_and_before_and_after() -> None:
     phases = {"start": 0.5, "collection": 1.25, "tests": 6.0, "teardown": 0.125, "reporting": 0.125}
     run = TimedRun(
-        run_started(run_id="r1", at=NOON, workers=4, dist="loadfile"), RunFinished(NOON + 8, 0, phases, {"passed": 40})
+        run_started(run_id="r1", at=NOON, workers=4, engine="xdist", dist="loadfile"),
+        RunFinished(NOON + 8, 0, phases, {"passed": 40}),
     )
 
     assert timing_line(TimingRow(run, 20.0, 0.314)) == (
-        "| 2026-01-02 12:00:00 | 0123456789ab | 4 | loadfile | 40 | 0.50 | 1.25 | 6.00 | 0.12 | 0.12 | 8.00 | 20.00 "
-        "| 2.50 × | **slower: +31%** | r1 |"
+        "| 2026-01-02 12:00:00 | 0123456789ab | 4 xdist | loadfile | 40 | 0.50 | 1.25 | 6.00 | 0.12 | 0.12 | 8.00 "
+        "| 20.00 | 2.50 × | **slower: +31%** | r1 |"
     )
 
 
 def test_what_is_not_known_is_empty() -> None:
     line = timing_line(TimingRow(parallel("r1", revision=None), None, None))
 
-    assert (
-        line
-        == "| 2026-01-02 12:00:00 |  | 2 | loadscope | 40 | 0.00 | 0.00 | 8.00 | 0.00 | 0.00 | 8.00 |  |  |  | r1 |"
-    )
+    cells = "2 fork | loadscope | 40 | 0.00 | 0.00 | 8.00 | 0.00 | 0.00 | 8.00 |  |  | "
+    assert line == f"| 2026-01-02 12:00:00 |  | {cells} | r1 |"
 
 
 def test_the_head_fits_the_rows() -> None:
