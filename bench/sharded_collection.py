@@ -18,7 +18,8 @@ from isolane.model.identity import module_of
 from isolane.model.plan import RunPlan
 from isolane.model.record import RunRecord
 from isolane.planning.compare import compare
-from isolane.usecases.execution import Silence, execute
+from isolane.usecases.execution import execute
+from isolane.usecases.observer import Silence
 from isolane.usecases.workshop import Workshop, open_workshop
 
 SHARDS = 2

@@ -12,7 +12,7 @@ from isolane.model.outcome import BAD
 from isolane.model.plan import RunPlan
 from isolane.model.record import RunRecord
 from isolane.reports.figures import seconds_text
-from isolane.usecases.execution import Observer, Silence
+from isolane.usecases.observer import Observer, Silence
 
 
 class Progress(Observer, Protocol):

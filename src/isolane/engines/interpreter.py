@@ -1,4 +1,4 @@
-"""What a project's interpreter has to offer, asked of it once."""
+"""What a project's interpreter has to offer: asked of it once, unless it is the one that runs this."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +18,16 @@ _OLDEST_PYTHON = (3, 10)
 _OLDEST_PYTEST = (8, 0)
 _SECONDS = 60
 _LONGEST_ANSWER = 200
-_QUESTION = """
+_ASKED_FOR = ("pytest", "pytest-xdist", "pytest-randomly", "isolane")
+_QUESTION = f"""
 import importlib.metadata as metadata, json, sys
-found = {}
-for name in ("pytest", "pytest-xdist", "pytest-randomly", "isolane"):
+found = {{}}
+for name in {_ASKED_FOR}:
     try:
         found[name] = metadata.version(name)
     except metadata.PackageNotFoundError:
         pass
-print("isolane-answer", json.dumps({"version": sys.version_info[:3], "packages": found}))
+print("isolane-answer", json.dumps({{"version": sys.version_info[:3], "packages": found}}))
 """
 
 
@@ -53,6 +55,48 @@ def find_interpreter(project: Path, python: str | None) -> Interpreter:
         state = "is not a folder" if project.exists() else "does not exist"
         raise ProjectError("no-project", f"{project} {state}.", "Name the folder that holds the project's tests.")
     called = _resolve(project, python)
+    version, packages = _known(project) if _is_this_one(called) else _asked(called, project)
+    if version < _OLDEST_PYTHON:
+        raise ProjectError(
+            "old-python",
+            f"{called} is Python {'.'.join(map(str, version))}; isolane needs 3.10 or newer.",
+            "Name a newer interpreter with --python.",
+        )
+    if "pytest" not in packages:
+        raise ProjectError("no-pytest", f"{called} has no pytest.", f"Install it there: {called} -m pip install pytest")
+    if _leading_numbers(packages["pytest"]) < _OLDEST_PYTEST:
+        raise ProjectError(
+            "old-pytest", f"{called} has pytest {packages['pytest']}; isolane needs 8.0 or newer.", "Upgrade it there."
+        )
+    return Interpreter(called, version, packages)
+
+
+def _is_this_one(called: str) -> bool:
+    """Return whether it is the interpreter that runs this, and finds in any folder what this one has found."""
+    # Beside it, for an environment's python3 and python are one, and another environment's python is the same file.
+    beside = os.path.dirname(called) == os.path.dirname(sys.executable)  # noqa: PTH120 - no link is to be followed
+    if not beside or not Path(called).samefile(sys.executable):
+        return False
+    differs = sys.flags.ignore_environment or sys.flags.no_site or sys.flags.no_user_site
+    places = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return not differs and all(map(os.path.isabs, places))
+
+
+def _known(project: Path) -> tuple[tuple[int, int, int], dict[str, str]]:
+    """Return version and packages of this interpreter, as it would tell them if it were started in the project."""
+    import importlib.metadata as metadata
+
+    path = sys.path if getattr(sys.flags, "safe_path", False) else [str(project), *sys.path[1:]]
+    found = {}
+    for name in _ASKED_FOR:
+        distribution = next(iter(metadata.distributions(name=name, path=path)), None)
+        if distribution is not None:
+            found[name] = distribution.version
+    return sys.version_info[:3], found
+
+
+def _asked(called: str, project: Path) -> tuple[tuple[int, int, int], dict[str, str]]:
+    """Return what another interpreter says of itself."""
     try:
         answer = subprocess.run(
             [called, "-c", _QUESTION],
@@ -78,20 +122,7 @@ def find_interpreter(project: Path, python: str | None) -> Interpreter:
             "Name the project's interpreter with --python.",
         )
     found = json.loads(match.group(1))
-    version, packages = tuple(found["version"]), found["packages"]
-    if version < _OLDEST_PYTHON:
-        raise ProjectError(
-            "old-python",
-            f"{called} is Python {'.'.join(map(str, version))}; isolane needs 3.10 or newer.",
-            "Name a newer interpreter with --python.",
-        )
-    if "pytest" not in packages:
-        raise ProjectError("no-pytest", f"{called} has no pytest.", f"Install it there: {called} -m pip install pytest")
-    if _leading_numbers(packages["pytest"]) < _OLDEST_PYTEST:
-        raise ProjectError(
-            "old-pytest", f"{called} has pytest {packages['pytest']}; isolane needs 8.0 or newer.", "Upgrade it there."
-        )
-    return Interpreter(called, version, packages)
+    return tuple(found["version"]), found["packages"]
 
 
 def _resolve(project: Path, python: str | None) -> str:
@@ -121,8 +152,6 @@ def _resolve(project: Path, python: str | None) -> str:
             )
         if environment != Path() and candidate.is_file():
             return os.path.abspath(candidate)  # noqa: PTH100 - as above
-    import sys
-
     return sys.executable
 
 

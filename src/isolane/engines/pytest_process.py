@@ -65,7 +65,8 @@ def run_pytest(plan: RunPlan, command: Sequence[str], log: RunLog, overlay: Path
                 yield event
             if over:
                 break
-            if time.monotonic() - last_event > limit:
+            hang = plan.hang_seconds if plan.hang_seconds is not None and record.node_ids else limit
+            if time.monotonic() - last_event > min(limit, hang):
                 hung = True
                 _kill(process)
     except (KeyboardInterrupt, GeneratorExit):

@@ -37,10 +37,11 @@ class RunPlan:
     grouped for workers; None leaves it to the project's own configuration. engine: what runs the workers, one of
     :data:`ENGINES`; None takes the project's own setting. seed: shuffle the tests by it. order: run
     exactly these node ids, in this order.
-    stall_seconds: how long nothing may happen before the run is taken for hung; None takes the
-    project's own setting, which the run itself tells. environment: added to the
-    process's own. probe: ``explain``, ``map``, ``hunt``, ``probe`` or ``stress``, and what that is to look at; nothing
-    in most runs. copied: the directory that the project is in, and the copy of it in which this run is, if it is.
+    stall_seconds: how long nothing may happen before the run is taken for hung; None takes the project's own setting,
+    which the run itself tells. hang_seconds: the same once the tests are collected, if that is shorter: a suite may
+    collect for long. environment: added to the process's own. probe: ``explain``, ``map``, ``hunt``, ``probe`` or
+    ``stress``, and what that is to look at; nothing in most runs. copied: the directory that the project is in, and
+    the copy of it in which this run is, if it is.
     """
 
     project: Path
@@ -53,6 +54,7 @@ class RunPlan:
     seed: int | None = None
     order: Path | None = None
     stall_seconds: float | None = None
+    hang_seconds: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     probe: tuple[str, ...] = ()
     copied: tuple[str, ...] = ()

@@ -12,7 +12,8 @@ from isolane.model.plan import RunPlan
 from isolane.model.record import RunRecord
 from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import DEFAULT_DIST
-from isolane.usecases.execution import Observer, execute, require_tests
+from isolane.usecases.execution import execute, require_tests
+from isolane.usecases.observer import Observer
 from isolane.usecases.timings import write_timings
 from isolane.usecases.worker_counts import chosen_workers, parse_workers
 from isolane.usecases.workshop import open_workshop

@@ -16,7 +16,8 @@ from isolane.planning.workers import DEFAULT_DIST
 from isolane.resources.worktrees import kept_path, mapped_path
 from isolane.statistics.paired_ratios import THRESHOLD, ratio_interval, verdict
 from isolane.usecases.bench import BenchRequest
-from isolane.usecases.execution import Observer, execute, require_tests
+from isolane.usecases.execution import execute, require_tests
+from isolane.usecases.observer import Observer
 from isolane.usecases.worker_counts import chosen_workers
 from isolane.usecases.workshop import open_workshop
 from isolane.usecases.worktree import OwnWorktree, own_worktree

@@ -10,8 +10,8 @@ from isolane.model.proof import PYTEST_ITSELF, Nature, PhaseKind, Proof, Verdict
 from isolane.planning.pairs import pairs_claim
 from isolane.planning.proof import with_pairs
 from isolane.usecases.collisions import hunt_collisions
-from isolane.usecases.execution import Observer
 from isolane.usecases.hunt import HuntRequest, hunt_suite
+from isolane.usecases.observer import Observer
 
 _OF_AN_ORDER = (Nature.ALONE, Nature.COMPANY, Nature.ORDER)
 MOST_HUNTED = 50

@@ -10,7 +10,8 @@ from isolane.model.outcome import MISSING, Outcome
 from isolane.model.plan import RunPlan
 from isolane.model.proof import PYTEST_ITSELF, Difference, Nature, Phase, PhaseKind, PhaseResult
 from isolane.planning.compare import same_outcome
-from isolane.usecases.execution import Execution, Observer, cut_off, differences, execute, result_of
+from isolane.usecases.execution import Execution, cut_off, differences, execute, result_of
+from isolane.usecases.observer import Observer
 from isolane.usecases.suggestion import Suggestion, suggest
 from isolane.usecases.workshop import Workshop
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from isolane.model.errors import UsageError
 from isolane.model.hunt import Finding, HuntResult
 from isolane.planning.collisions import meetings
-from isolane.usecases.execution import Observer
 from isolane.usecases.hunt import HuntRequest, hunt_suite
 from isolane.usecases.map import MapRequest, map_suite
+from isolane.usecases.observer import Observer
 
 
 def hunt_collisions(request: HuntRequest, observer: Observer) -> HuntResult:

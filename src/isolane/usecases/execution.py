@@ -9,47 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 from isolane.engines.aftermath import OUTPUT_NAME
 from isolane.model.errors import ExitCode, IsolaneError
-from isolane.model.events import Event
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.plan import RunPlan
 from isolane.model.proof import PYTEST_ITSELF, Phase, PhaseResult
 from isolane.model.record import RunRecord
 from isolane.planning.compare import compare, same_outcome
 from isolane.usecases.breakage import died, last_error, why_broken
+from isolane.usecases.observer import Observer
 from isolane.usecases.workshop import Workshop
-
-
-class Observer(Protocol):
-    """Who wants to hear of runs while they go on."""
-
-    def run_started(self, title: str, plan: RunPlan) -> None:
-        """A run begins."""
-        ...
-
-    def event(self, event: Event) -> None:
-        """Something happened in it."""
-        ...
-
-    def run_finished(self, title: str, record: RunRecord, remark: str) -> None:
-        """It is over."""
-        ...
-
-
-class Silence:
-    """An observer that hears nothing."""
-
-    def run_started(self, title: str, plan: RunPlan) -> None:
-        """Pass over."""
-
-    def event(self, event: Event) -> None:
-        """Pass over."""
-
-    def run_finished(self, title: str, record: RunRecord, remark: str) -> None:
-        """Pass over."""
 
 
 @dataclass(frozen=True)

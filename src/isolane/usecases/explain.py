@@ -12,7 +12,8 @@ from isolane.model.explanation import Explained, Explanation
 from isolane.model.outcome import Category
 from isolane.model.plan import AT_IMPORT, EXPLANATIONS_NAME, RunPlan
 from isolane.model.state import Change, Level
-from isolane.usecases.execution import Execution, Observer, execute, require_tests
+from isolane.usecases.execution import Execution, execute, require_tests
+from isolane.usecases.observer import Observer
 from isolane.usecases.workshop import open_workshop
 
 _SHOWN_TESTS = 3

@@ -17,9 +17,10 @@ from isolane.model.hunt import Finding, HuntOrders, HuntResult, Meeting
 from isolane.model.plan import FINDINGS_NAME, RunPlan
 from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import parse_worker_count
-from isolane.usecases.execution import Execution, Observer, execute, require_tests
+from isolane.usecases.execution import Execution, execute, require_tests
 from isolane.usecases.hunt_commands import with_commands
 from isolane.usecases.hunt_fresh import FreshHunt
+from isolane.usecases.observer import Observer
 from isolane.usecases.seeds import parse_seeds
 from isolane.usecases.workshop import open_workshop
 
@@ -86,7 +87,9 @@ def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting
         if not obstacle:
             observer.run_finished("hunting", execution.record, f"{found.probes} probes")
         if request.shows:
-            found = replace(found, findings=with_commands(found.findings, execution, workshop, scratch, observer))
+            silence = request.stall_seconds
+            shown = with_commands(found.findings, execution, workshop, scratch, observer, silence=silence)
+            found = replace(found, findings=shown)
     notes = [f"Each probe in a new interpreter, and not in a fork, which takes longer: {obstacle}."] if obstacle else []
     notes += [] if scratch else [_IN_PLACE]
     uncollected = next((line["uncollected"] for line in lines if "uncollected" in line), 0)

@@ -13,7 +13,8 @@ from isolane.model.hunt import Finding
 from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.plan import RunPlan
 from isolane.planning.compare import same_outcome
-from isolane.usecases.execution import Execution, Observer, execute
+from isolane.usecases.execution import Execution, execute
+from isolane.usecases.observer import Observer
 from isolane.usecases.selection import options_of, typed
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.workshop import Workshop
@@ -21,29 +22,40 @@ from isolane.usecases.workshop import Workshop
 MOST_SHOWN = 10
 """Commands that are run: one for each set of tests after which others end otherwise."""
 _HUNG_SECONDS = 20.0
+_LEAST_HUNG_SECONDS = 5.0
 
 
 def with_commands(
-    findings: Sequence[Finding], hunted: Execution, workshop: Workshop, scratch: Scratch | None, observer: Observer
+    findings: Sequence[Finding],
+    hunted: Execution,
+    workshop: Workshop,
+    scratch: Scratch | None,
+    observer: Observer,
+    *,
+    silence: float | None = None,
 ) -> list[Finding]:
     """Return the findings; the first of each that have the same tests before them has the command that shows it.
 
-    It is run where the probes ran, in the copy of the project, with a home and temporary files of its own.
+    It is run where the probes ran, in the copy of the project, with a home and temporary files of its own. silence:
+    seconds after which a probe was taken for hung, where that was asked for.
     """
+    hang_seconds = min(_HUNG_SECONDS, max(_LEAST_HUNG_SECONDS, silence or _HUNG_SECONDS))
     found = list(findings)
     keeper = ScratchKeeper(scratch.original, scratch.copy) if scratch else None
     seen: set[tuple[str, ...]] = set()
     for place, one in enumerate(found):
         if one.needed and not one.shared and one.needed not in seen and len(seen) < MOST_SHOWN:
             seen.add(one.needed)
-            found[place] = _with_command(one, hunted, workshop, observer)
+            found[place] = _with_command(one, hunted, workshop, observer, hang_seconds)
             if keeper is not None:
                 keeper.refresh()
     return found
 
 
-def _with_command(one: Finding, hunted: Execution, workshop: Workshop, observer: Observer) -> Finding:
-    for plan in _ways(one, hunted):
+def _with_command(
+    one: Finding, hunted: Execution, workshop: Workshop, observer: Observer, hang_seconds: float
+) -> Finding:
+    for plan in _ways(one, hunted, hang_seconds):
         found = replace(
             one,
             command=suggest(workshop, replace(plan, project=workshop.project), _added(hunted)).text,
@@ -54,7 +66,7 @@ def _with_command(one: Finding, hunted: Execution, workshop: Workshop, observer:
     return found
 
 
-def _ways(one: Finding, hunted: Execution) -> Iterator[RunPlan]:
+def _ways(one: Finding, hunted: Execution, hang_seconds: float) -> Iterator[RunPlan]:
     """Yield the runs that may show it: by node ids; else by an order file.
 
     That is for where pytest has an order of its own, or where it matters what else is imported.
@@ -62,7 +74,8 @@ def _ways(one: Finding, hunted: Execution) -> Iterator[RunPlan]:
     header = hunted.record.header
     tests = (*one.needed, one.test)
     hangs = Category.HUNG in (one.alone.category, one.after.category if one.after else None)
-    plan = replace(hunted.plan, label="check", probe=(), stall_seconds=_HUNG_SECONDS if hangs else None)
+    limit = hang_seconds if hangs else None
+    plan = replace(hunted.plan, label="check", probe=(), stall_seconds=None, hang_seconds=limit)
     if header is not None:
         yield replace(plan, arguments=(*options_of(header), *typed(header, tests)))
     order = hunted.directory / f"order-{sum(map(len, tests))}.txt"

@@ -17,7 +17,8 @@ from isolane.model.plan import FINDINGS_NAME
 from isolane.planning.search import Batch, Search
 from isolane.planning.whole_hunt import WholeHunt
 from isolane.statistics.flake_rate import are_different
-from isolane.usecases.execution import Execution, Observer, execute
+from isolane.usecases.execution import Execution, execute
+from isolane.usecases.observer import Observer
 from isolane.usecases.workshop import Workshop
 
 _SILENCE = 120.0

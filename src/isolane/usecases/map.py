@@ -11,7 +11,8 @@ from typing import Any
 from isolane.model.plan import TOUCHES_NAME, RunPlan
 from isolane.model.touch import Sort, TestTouches, Touch, TouchMap
 from isolane.planning.conflicts import conflicts_among
-from isolane.usecases.execution import Observer, execute, require_tests
+from isolane.usecases.execution import execute, require_tests
+from isolane.usecases.observer import Observer
 from isolane.usecases.workshop import open_workshop
 
 NOT_SEEN = (

@@ -42,15 +42,9 @@ from isolane.statistics.flake_rate import smallest_rate_seen
 from isolane.usecases.actions import add_to_summary, is_in_actions
 from isolane.usecases.causes import with_causes
 from isolane.usecases.check import Checker
-from isolane.usecases.execution import (
-    Execution,
-    Observer,
-    differences,
-    execute,
-    require_tests,
-    result_of,
-)
+from isolane.usecases.execution import Execution, differences, execute, require_tests, result_of
 from isolane.usecases.hunt import HuntRequest
+from isolane.usecases.observer import Observer
 from isolane.usecases.report import places_in, places_of, sarif_text, trace_text
 from isolane.usecases.seeds import draw_seeds, parse_seeds
 from isolane.usecases.selection import options_of, typed

@@ -16,7 +16,8 @@ from isolane.model.replay import Replayed, WorkerRow
 from isolane.planning.compare import compare
 from isolane.planning.hash_seed import VARIABLE as HASH_SEED
 from isolane.planning.replay import in_one_process, in_order, sequence_of
-from isolane.usecases.execution import Observer, execute
+from isolane.usecases.execution import execute
+from isolane.usecases.observer import Observer
 from isolane.usecases.suggestion import suggest
 from isolane.usecases.workshop import open_workshop
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from isolane.coordination.processors import available_processors
 from isolane.model.plan import RunPlan
 from isolane.planning.workers import DEFAULT_DIST, parse_worker_count
-from isolane.usecases.execution import Execution, Observer, execute
+from isolane.usecases.execution import Execution, execute
+from isolane.usecases.observer import Observer
 from isolane.usecases.workshop import open_workshop
 
 

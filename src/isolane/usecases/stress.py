@@ -14,7 +14,7 @@ from isolane.model.plan import RunPlan
 from isolane.model.stress import StressOrders
 from isolane.planning.hash_seed import held_environment
 from isolane.planning.workers import parse_worker_count
-from isolane.usecases.execution import Observer
+from isolane.usecases.observer import Observer
 from isolane.usecases.quarantine import read_quarantine, today_in_utc
 from isolane.usecases.stress_forks import make_forked_runs
 from isolane.usecases.stress_fresh import make_fresh_runs

@@ -21,7 +21,8 @@ from isolane.model.stress import StressedRun, StressOrders, Tally
 from isolane.planning.stress import behaviour
 from isolane.statistics.flake_rate import are_different
 from isolane.usecases.breakage import last_error
-from isolane.usecases.execution import Execution, Observer, require_tests
+from isolane.usecases.execution import Execution, require_tests
+from isolane.usecases.observer import Observer
 from isolane.usecases.suggestion import replay_words
 from isolane.usecases.workshop import Workshop
 

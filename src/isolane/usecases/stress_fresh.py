@@ -14,7 +14,8 @@ from isolane.planning.stress import MOST_TIMES, behaviour, seed_of_run
 from isolane.planning.workers import DEFAULT_DIST
 from isolane.statistics.flake_rate import are_different, clean_runs_for, is_settled
 from isolane.usecases.breakage import died
-from isolane.usecases.execution import Execution, Observer, execute, require_tests
+from isolane.usecases.execution import Execution, execute, require_tests
+from isolane.usecases.observer import Observer
 from isolane.usecases.suggestion import replay_words
 from isolane.usecases.workshop import Workshop
 

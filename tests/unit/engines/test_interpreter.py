@@ -120,6 +120,21 @@ def test_what_an_interpreter_prints_when_it_starts_is_passed_over(project: Path,
     assert find_interpreter(project, str(chatty)).version == sys.version_info[:3]
 
 
+def test_the_interpreter_that_runs_this_is_known_as_it_would_tell_it_in_the_project(
+    project: Path, stand_in: StandIn
+) -> None:
+    information = project / "pytest_randomly-0.0.1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-randomly\nVersion: 0.0.1\n")
+    another = stand_in(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+
+    known, asked = (find_interpreter(project, str(python)) for python in (sys.executable, another))
+
+    assert known.packages == asked.packages
+    assert known.version == asked.version
+    assert known.packages["pytest-randomly"] == "0.0.1"
+
+
 def test_the_oldest_versions_that_will_do(project: Path, stand_in: StandIn) -> None:
     found = find_interpreter(project, str(stand_in(answer((3, 10, 0), pytest="8.0.0"))))
 
