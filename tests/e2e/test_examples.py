@@ -66,7 +66,7 @@ class Example:
         }
         path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
         places = (f"--basetemp={outside / 'temporary'}", f"--junitxml={report}", "-p", "no:cacheprovider")
-        quick_start = ("-p", "no:hypothesispytest")  # nothing here uses it, and it is half of a start
+        quick_start = ("-p", "no:hypothesispytest", "-p", "no:rerunfailures")  # unused here, and half of a start
         process = subprocess.run(
             [sys.executable, "-m", "pytest", *places, *quick_start, *arguments],
             cwd=self.folder,

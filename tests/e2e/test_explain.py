@@ -157,7 +157,6 @@ def source(leak: dict[str, Any]) -> str:
                 ("IN_TEARDOWN", "conftest.py", 'os.environ["IN_TEARDOWN"] = "1"'),
             ],
         ),
-        ("test_wide", [("WIDE", "conftest.py", 'os.environ["WIDE"] = "1"')]),
         (
             "test_many_things",
             [
@@ -168,10 +167,10 @@ def source(leak: dict[str, Any]) -> str:
         ),
         ("test_fails", [("BEFORE", "test_shop.py", 'os.environ["BEFORE"] = "1"')]),
         ("test_traces", [("sys.settrace", "test_shop.py", "sys.settrace(lambda *_: None)")]),
-        ("test_known", [("KNOWN", "test_shop.py", 'os.environ["KNOWN"] = "1"')]),
         (
-            "test_clean",
+            "test_wide",
             [
+                ("WIDE", "conftest.py", 'os.environ["WIDE"] = "1"'),
                 ("AT_CONFTEST", "conftest.py", 'os.environ["AT_CONFTEST"] = "1"'),
                 ("AT_TEST", "test_shop.py", 'os.environ.setdefault("AT_TEST", "1")'),
             ],
@@ -184,6 +183,12 @@ def test_each_leak_has_its_line(project, test, lines):
     for name, file, line in lines:
         found = leaks[name]
         assert (found["line"]["file"], found["line"]["line"], source(found)) == (file, number_of(file, line), line)
+    if test == "test_wide":
+        assert {name: leak["owner"] for name, leak in leaks.items()} == {
+            "WIDE": "fixture wide of test_shop.py",
+            "AT_CONFTEST": "module conftest.py",
+            "AT_TEST": "module test_shop.py",
+        }
 
 
 def test_the_calls_lead_from_the_test_down_into_a_library(project):
@@ -204,18 +209,9 @@ def test_what_was_put_back_in_between_is_not_to_blame(project):
     assert found["last_line"]["source"] == 'shop.SEEN[0] = "c"'
 
 
-def test_a_fixture_and_a_module_are_named_as_those_who_left_it(project):
-    _, leaks = explained(project, "test_wide")
-    owners = {name: leak["owner"] for name, leak in leaks.items()}
-    assert owners == {
-        "WIDE": "fixture wide of test_shop.py",
-        "AT_CONFTEST": "module conftest.py",
-        "AT_TEST": "module test_shop.py",
-    }
-
-
-def test_what_a_forked_child_does_is_not_of_this_process(project):
-    _, leaks = explained(project, "test_forks")
+@pytest.mark.parametrize("test", ["test_forks", "test_clean"])
+def test_what_a_forked_child_does_or_the_test_puts_back_is_not_left(project, test):
+    _, leaks = explained(project, test)
     assert set(leaks) == {"AT_CONFTEST", "AT_TEST"}
 
 
@@ -237,10 +233,12 @@ def test_the_text_has_line_source_and_calls_in_80_columns(project):
 
 def test_it_is_on_record_and_settings_of_the_suite_do_not_matter(project):
     ini = "[pytest]\naddopts = -n 2\nisolane_leaks = fail\nisolane_known_leaks = env:*\n"
+    known = 'os.environ["KNOWN"] = "1"'
     project.write(SHOP | {"pytest.ini": ini})
     ended = project.isolane("explain", "test_shop.py::test_known", PYTEST_WORKERS="2")
     assert ended.code == 0, ended.text
     assert "env KNOWN (dangerous)" in ended.out
+    assert f"test_shop.py:{number_of('test_shop.py', known)}\n       {known}\n" in ended.out
     assert "(passed)" in ended.out
     assert [run.header.label for run in project.runs()] == ["explain", "explain"]
 

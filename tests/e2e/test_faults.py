@@ -176,12 +176,13 @@ def test_a_test_that_kills_the_serial_process(project):
 def test_a_test_that_kills_its_worker_is_named_and_the_others_go_on(project):
     project.write(
         {
-            "test_a.py": "def test_a(): pass\ndef test_b(): pass\n",
             "test_z.py": """
             import os
+            def test_a(): pass
             def test_leave():
                 if "PYTEST_XDIST_WORKER" in os.environ:
                     os._exit(3)
+            def test_b(): pass
             """,
         }
     )
@@ -196,7 +197,7 @@ def test_a_test_that_kills_its_worker_is_named_and_the_others_go_on(project):
 
 
 def test_a_test_that_hangs_is_named_by_pytest_timeout(project):
-    project.write(PLAIN | {"test_z.py": "import threading\ndef test_hang(): threading.Event().wait()\n"})
+    project.write({"test_z.py": "import threading\ndef test_hang(): threading.Event().wait()\n"})
     ended = project.isolane("prove", *FAST, "--json", "--", "-p", "timeout", "--timeout=0.5")
     assert ended.code == 0, ended.text
     assert [one["node_id"] for one in ended.data["failures"]] == ["test_z.py::test_hang"]
@@ -218,14 +219,19 @@ def test_a_run_that_hangs_is_killed_and_its_test_named(project, workers):
 HANGING = {
     "test_a.py": "def test_a(): pass\n",
     "test_hang.py": """
-        import os, threading
+        import threading
         from pathlib import Path
 
         def test_hang():
-            Path(__file__).with_name(f"running-{os.getpid()}").touch()
+            Path("running").write_text("running")
             threading.Event().wait()
     """,
 }
+
+
+def wait_for_the_hanging_test(project):
+    """Until it runs: it writes to a pipe."""
+    assert (project.path / "running").read_text().startswith("running")
 
 
 def wait_for(condition, seconds=60.0):
@@ -251,9 +257,9 @@ def processes_in(folder: Path) -> list[int]:
 
 @pytest.mark.parametrize("verb", [("prove",), ("stress", "3", "-n", "2")], ids=["serial", "parallel"])
 def test_ctrl_c_stops_everything_within_two_seconds(project, verb):
-    project.write(HANGING)
+    os.mkfifo(project.write(HANGING).path / "running")
     process = project.start("isolane", *verb)
-    wait_for(lambda: list(project.path.glob("running-*")))
+    wait_for_the_hanging_test(project)
     # With workers the two modules run side by side, and the first may be later on record than the second begins.
     wait_for(lambda: [run for run in project.runs() if run.record().outcomes])
     started = time.monotonic()
@@ -270,9 +276,9 @@ def test_ctrl_c_stops_everything_within_two_seconds(project, verb):
 
 
 def test_a_killed_isolane_leaves_no_run_behind(project):
-    project.write(HANGING)
+    os.mkfifo(project.write(HANGING).path / "running")
     process = project.start("isolane", "stress", "3", "-n", "2")
-    wait_for(lambda: list(project.path.glob("running-*")))
+    wait_for_the_hanging_test(project)
     process.kill()
     process.communicate(timeout=30)
     wait_for(lambda: processes_in(project.path) == [], 20)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from fork_runs import LOAD, TWO
+from throwaway_project import QUICK
 
 IDENTITY = {
     "conftest.py": """
@@ -193,7 +194,7 @@ def test_random_numbers_that_a_conftest_seeds_are_the_same_in_every_worker(proje
 
 def test_randomly_seeds_every_test_as_in_a_serial_run(project):
     project.write(RANDOM)
-    project.environment["PYTEST_ADDOPTS"] = "-p no:hypothesispytest -p no:cacheprovider"
+    project.environment["PYTEST_ADDOPTS"] = QUICK.replace("-p no:randomly", "")
     serial_suite = RANDOM["test_random.py"].replace("os.environ['PYTEST_XDIST_WORKER']", "'gw'")
     seen = {}
     for arguments in (TWO, LOAD):

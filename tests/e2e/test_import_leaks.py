@@ -6,7 +6,7 @@ import pytest
 from fork_runs import TWO, lines_with
 
 SERIAL = ("-p", "no:xdist")
-XDIST = ("-n", "2", "--isolane-engine", "xdist")
+XDIST = ("-n", "1", "--isolane-engine", "xdist")
 ENGINES = pytest.mark.parametrize("engine", [SERIAL, TWO, XDIST], ids=["serial", "fork", "xdist"])
 SHOP = {
     "shop.py": """

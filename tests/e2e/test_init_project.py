@@ -56,15 +56,20 @@ FILES = {
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-@pytest.fixture
-def begun(project: Any, tmp_path: Path) -> Any:
-    """A fresh project after ``isolane init``, in a shell that knows of no nox, CI or coverage around it."""
-    (project.path / "pytest.ini").unlink()
-    wheels = tmp_path / "wheels"
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    wheels = tmp_path_factory.mktemp("wheels")
     build = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(wheels))
     subprocess.run(build, cwd=CHECKOUT, check=True, capture_output=True)
+    return next(wheels.iterdir())
+
+
+@pytest.fixture
+def begun(project: Any, tmp_path: Path, wheel: Path) -> Any:
+    """A fresh project after ``isolane init``, in a shell that knows of no nox, CI or coverage around it."""
+    (project.path / "pytest.ini").unlink()
     override = tmp_path / "override.txt"
-    override.write_text(f"isolane[coverage] @ {next(wheels.iterdir()).as_uri()}\n")
+    override.write_text(f"isolane[coverage] @ {wheel.as_uri()}\n")
     strangers = ("NOX", "TOX", "COV", "UV_", "PYTEST_", "VIRTUAL_ENV")
     kept = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(strangers)}
     project.environment = kept | {"UV_OVERRIDE": str(override)}

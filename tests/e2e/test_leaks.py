@@ -10,7 +10,7 @@ from fork_runs import TWO, finished, lines_with
 from isolane.model.outcome import Category
 
 SERIAL = ("-p", "no:xdist")
-XDIST = ("-n", "2", "--isolane-engine", "xdist")
+XDIST = ("-n", "1", "--isolane-engine", "xdist")
 ENGINES = pytest.mark.parametrize("engine", [SERIAL, TWO, XDIST], ids=["serial", "fork", "xdist"])
 
 LEAKING = {
@@ -47,30 +47,55 @@ def test_without_isolation_the_victims_fail_and_are_told_by_whom(project):
     assert "environment changed by test_fare.py::test_leaks: env LEFT: None → 'x'" in ended.out
 
 
+OTHER_LEAKS = {
+    "test_down.py": """
+        import os, pytest
+        @pytest.fixture
+        def fails():
+            yield
+            os.environ["DOWN"] = "x"
+            pytest.fail("by hand")
+        def test_fails(fails): pass
+        def test_after(): pass
+    """,
+    "test_fixture.py": """
+        import os, pytest
+        @pytest.fixture(scope="module")
+        def server():
+            os.environ["SERVER"] = "up"
+            yield
+        def test_uses(server): pass
+        def test_more(server): pass
+    """,
+    "test_late.py": """
+        import os
+        def test_imports(): import this
+        def test_leaks_late(): os.environ["LATE"] = "x"
+    """,
+}
+
+
 @ENGINES
-def test_the_report_has_a_line_a_leak(project, engine):
-    ended = project.write(LEAKING).pytest(*engine, "--isolane-leaks=report", "-q", COLUMNS="300")
-    assert lines_with(ended.out, "test_fare.py::test_leaks: env LEFT: None → 'x' (dangerous)")
+def test_the_report_has_a_line_a_leak_under_who_left_it(project, engine):
+    """The test that left it, be it while its teardown failed; a fixture that others still use; harmless with ``-v``."""
+    project.write(LEAKING | OTHER_LEAKS)
+    ended = project.pytest(*engine, "--isolane-leaks=report", "-v", COLUMNS="300")
+    assert ended.code == 1
+    assert lines_with(ended.out, "test_fare.py::test_leaks: env LEFT: None → 'x' (dangerous)"), ended.out
     assert lines_with(ended.out, "test_fare.py::test_moves: cwd directory: ")
     assert not lines_with(ended.out, "DATABASE: None")
+    assert lines_with(ended.out, "test_down.py::test_fails: env DOWN: None → 'x'")
+    assert lines_with(ended.out, "fixture server of test_fixture.py: env SERVER: None → 'up' (dangerous)")
+    assert not lines_with(ended.out, "test_uses: env")
+    assert len(lines_with(ended.out, "test_late.py::test_imports: modules this: None → ")) == 1
+    assert len(lines_with(ended.out, "test_late.py::test_leaks_late: env LATE")) == 1
 
 
-@ENGINES
-def test_harmless_changes_are_listed_where_much_is_to_be_told(project, engine):
-    project.write(
-        {
-            "test_late.py": """
-                import os
-                def test_imports(): import this
-                def test_leaks(): os.environ["LEFT"] = "x"
-            """
-        }
-    )
-    for verbosity, harmless in (("-v", 1), ("-q", 0)):
-        ended = project.pytest(*engine, "--isolane-leaks=report", verbosity, COLUMNS="200")
-        assert ended.code == 0, ended.out
-        assert len(lines_with(ended.out, "test_late.py::test_imports: modules this: None → ")) == harmless
-        assert len(lines_with(ended.out, "test_late.py::test_leaks: env LEFT")) == 1
+def test_harmless_changes_are_not_listed_unless_much_is_to_be_told(project):
+    ended = project.write({"test_late.py": OTHER_LEAKS["test_late.py"]}).pytest(*TWO, "--isolane-leaks=report", "-q")
+    assert ended.code == 0, ended.out
+    assert not lines_with(ended.out, "test_imports")
+    assert len(lines_with(ended.out, "test_late.py::test_leaks_late: env LATE")) == 1
 
 
 def test_harmless_changes_do_not_count(project):
@@ -93,27 +118,6 @@ def test_a_leak_can_be_an_error_of_the_test_that_left_it(project, engine):
     errors = {line.split()[1] for line in lines_with(ended.out, "ERROR test_fare")}
     assert errors == {"test_fare.py::test_leaks", "test_fare.py::test_moves"}
     assert "isolane: the test left state behind" in ended.out
-
-
-@ENGINES
-def test_a_leak_of_a_test_whose_teardown_fails_is_its_own(project, engine):
-    project.write(
-        {
-            "test_down.py": """
-                import os, pytest
-                @pytest.fixture
-                def fails():
-                    yield
-                    os.environ["LEFT"] = "x"
-                    pytest.fail("by hand")
-                def test_fails(fails): pass
-                def test_after(): pass
-            """
-        }
-    )
-    ended = project.pytest(*engine, "--isolane-leaks=report", "-q", COLUMNS="200")
-    assert ended.code == 1
-    assert lines_with(ended.out, "test_down.py::test_fails: env LEFT: None → 'x'"), ended.out
 
 
 def test_a_fixture_that_fails_by_hand_in_a_process_that_is_left_fails_its_test(project):
@@ -200,27 +204,6 @@ def test_a_known_leak_stays_and_with_it_what_else_there_is_of_its_kind(project):
     ended = project.pytest(*SERIAL, "--isolane-leaks=restore", "-q")
     assert ended.code == 0, ended.out
     assert "isolane: 1 test left state behind" in ended.out
-
-
-@ENGINES
-def test_what_outlives_its_fixture_is_told_under_the_fixtures_name(project, engine):
-    project.write(
-        {
-            "test_fixture.py": """
-                import os, pytest
-                @pytest.fixture(scope="module")
-                def server():
-                    os.environ["SERVER"] = "up"
-                    yield
-                def test_uses(server): pass
-                def test_more(server): pass
-            """,
-            "test_other.py": "def test_other(): pass",
-        }
-    )
-    ended = project.pytest(*engine, "--isolane-leaks=report", "-q", COLUMNS="300")
-    assert lines_with(ended.out, "fixture server of test_fixture.py: env SERVER: None → 'up' (dangerous)"), ended.out
-    assert not lines_with(ended.out, "test_uses: env")
 
 
 @pytest.mark.parametrize("engine", [SERIAL, TWO], ids=["serial", "fork"])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from isolation_suites import run
+from throwaway_project import QUICK
 
 from isolane.resources.ports import PortLeases, lock_directory
 
@@ -146,7 +147,7 @@ def test_random_names_of_workers_collide_under_pytest_randomly_and_unique_names_
         """
     names = f'import random, uuid\n\nDRAWN = f"test_{{{drawn_by}}}"\n'
     project.write({"conftest.py": NOTE, "names.py": names, "test_one.py": module, "test_other.py": module})
-    project.environment["PYTEST_ADDOPTS"] = "-p no:cacheprovider -p no:hypothesispytest"
+    project.environment["PYTEST_ADDOPTS"] = QUICK.replace("-p no:randomly", "")
     with meeting(project, leased_port) as server:
         started = project.start("pytest", "-n2", "--dist=loadfile", "--isolane-engine=xdist", "--isolane-record=off")
         try:

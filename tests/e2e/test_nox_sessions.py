@@ -68,7 +68,7 @@ def noxed(project: Any) -> Any:
     for name in list(project.environment):
         if name == "CI" or name.startswith("NOX"):
             del project.environment[name]
-    project.environment["PYTEST_ADDOPTS"] = "-p no:hypothesispytest"
+    project.environment["PYTEST_ADDOPTS"] = "-p no:hypothesispytest -p no:rerunfailures"
     return project.write({"noxfile.py": NOXFILE, "conftest.py": CONFTEST, "test_two.py": TESTS})
 
 

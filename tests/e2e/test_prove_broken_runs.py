@@ -9,6 +9,7 @@ TESTS = {
     "test_a.py": "def test_a1(): pass\ndef test_a2(): pass\n",
     "test_b.py": "def test_b1(): pass\ndef test_b2(): pass\n",
 }
+ONE_MODULE = {"test_a.py": TESTS["test_a.py"]}
 PARALLEL, ALONE = "parallel, 2 workers", "alone: test_b.py"
 INTERNAL_ERROR = """
     def pytest_runtest_logreport(report):
@@ -41,6 +42,7 @@ DIFFERENT_TESTS = """
         if metafunc.function.__name__ == "test_n":
             metafunc.parametrize("n", [os.environ.get("PYTEST_XDIST_WORKER", "none")])
 """
+DIFFERENT = "Different tests were collected between gw"
 EXIT = """
     import pytest
 
@@ -51,23 +53,22 @@ EXIT = """
 
 
 @pytest.mark.parametrize(
-    ("conftest", "phase", "code", "missing", "message"),
+    ("conftest", "tests", "phase", "code", "missing", "message"),
     [
-        (INTERNAL_ERROR, PARALLEL, 3, None, "KeyError: 'a report of a worker'"),
-        (USAGE_ERROR, PARALLEL, 4, 5, "this suite wants one process"),
-        (WORKERS_CONFTEST, PARALLEL, 5, 5, "worker gw"),
-        (CONFTEST_ALONE, ALONE, 4, 2, "ImportError: not this one alone"),
-        (DIFFERENT_TESTS, PARALLEL, 1, 5, "Different tests were collected between gw"),
-        (EXIT, ALONE, 2, 1, "_pytest.outcomes.Exit: enough of it"),
+        (INTERNAL_ERROR, ONE_MODULE, PARALLEL, 3, None, "KeyError: 'a report of a worker'"),
+        (USAGE_ERROR, ONE_MODULE, PARALLEL, 4, 2, "this suite wants one process"),
+        (WORKERS_CONFTEST, ONE_MODULE, PARALLEL, 5, 2, "worker gw"),
+        (CONFTEST_ALONE, TESTS, ALONE, 4, 2, "ImportError: not this one alone"),
+        (DIFFERENT_TESTS, ONE_MODULE | {"test_c.py": "def test_n(n): pass\n"}, PARALLEL, 1, 3, DIFFERENT),
+        (EXIT, TESTS, ALONE, 2, 1, "_pytest.outcomes.Exit: enough of it"),
     ],
     ids=["internal error", "usage error", "conftest of workers", "conftest alone", "different tests", "exit"],
 )
-def test_it_is_told_in_one_line(project, conftest, phase, code, missing, message):
-    project.write(TESTS | {"conftest.py": conftest, "test_c.py": "def test_n(n=0): pass\n"})
-    if conftest is DIFFERENT_TESTS:
-        project.write({"test_c.py": "def test_n(n): pass\n"})
+def test_it_is_told_in_one_line(project, conftest, tests, phase, code, missing, message):
+    project.write(tests | {"conftest.py": conftest})
     # Workers that load conftest and collect for themselves are xdist's.
-    ended = project.isolane("prove", *FAST, "--json", ISOLANE_ENGINE="xdist")
+    engine = {"ISOLANE_ENGINE": "xdist"} if phase == PARALLEL else {}
+    ended = project.isolane("prove", *FAST, "--json", **engine)
     proof = ended.data
     assert (ended.code, proof["verdict"]) == (1, "not proven"), proof
     (one,) = [one for one in proof["differences"] if one["phase"] == phase]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from throwaway_project import QUICK
 
 from isolane.model.events import FORMAT
 from isolane.model.outcome import Category
@@ -95,10 +96,13 @@ def test_parallel_runs_are_recorded_and_serial_ones_when_asked(project, argument
     assert (project.path / ".isolane").exists() == bool(recorded)
 
 
-@pytest.mark.parametrize("option", ["--help", "--version", "--markers", "--fixtures", "--collect-only", "--cache-show"])
-@pytest.mark.parametrize("workers", ["0", "2"])
+SHOWS = ["--help", "--version", "--markers", "--fixtures", "--collect-only", "--cache-show"]
+
+
+@pytest.mark.parametrize(("option", "workers"), [*((option, "2") for option in SHOWS), ("--collect-only", "0")])
 def test_what_only_shows_something_is_no_run(project, option, workers):
-    ended = project.write(SUITE).pytest(option, "-n", workers, ISOLANE_RECORD="on", PYTEST_ADDOPTS="")
+    with_cache = QUICK.replace("-p no:cacheprovider", "")
+    ended = project.write(SUITE).pytest(option, "-n", workers, ISOLANE_RECORD="on", PYTEST_ADDOPTS=with_cache)
     assert ended.code == 0, ended.text
     assert not (project.path / ".isolane").exists()
 
@@ -178,7 +182,8 @@ def test_reruns_count_once(project):
             """
         }
     )
-    assert project.pytest("--reruns", "2", "--isolane-record=on", PYTEST_ADDOPTS="").code == 0
+    with_reruns = QUICK.replace("-p no:rerunfailures", "")
+    assert project.pytest("--reruns", "2", "--isolane-record=on", PYTEST_ADDOPTS=with_reruns).code == 0
     finished = project.runs()[0].record().finished["test_again.py::test_second_time"]
     assert (finished.category, finished.attempts) == (Category.PASSED, 2)
 
@@ -191,8 +196,9 @@ def test_the_log_is_one_json_object_a_line(project):
 
 def test_a_seed_of_ours_wins_over_pytest_randomly(project):
     project.write({"test_a.py": "".join(f"def test_{n}(): pass\n" for n in range(8))})
+    shuffled = QUICK.replace("-p no:randomly", "")
     for _ in range(2):
-        ended = project.pytest("--isolane-seed", "3", "--isolane-record=on", PYTEST_ADDOPTS="-p randomly")
+        ended = project.pytest("--isolane-seed", "3", "--isolane-record=on", PYTEST_ADDOPTS=shuffled)
         assert ended.code == 0, ended.text
     first, second = (run.record().node_ids for run in project.runs())
     assert first == second != tuple(sorted(first))

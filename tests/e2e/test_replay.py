@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from throwaway_project import QUICK
 
 TOGETHER = ("--isolane-isolation=none",)
 LEFT = {
@@ -119,9 +120,10 @@ def test_a_test_that_passes_now_is_told(project):
 
 def test_the_seeds_of_the_run_hold(project):
     body = "    with open('seen', 'a') as file: print(hash('a'), random.random(), file=file)\n"
+    shuffled = QUICK.replace("-p no:randomly", "")
     project.write({"test_x.py": f"import random\ndef test_x():\n{body}"})
-    project.pytest("-n", "1", *TOGETHER, "-p", "randomly", PYTEST_ADDOPTS="", PYTHONHASHSEED="12")
-    again = project.isolane("replay", "last", "--worker", "gw0", PYTEST_ADDOPTS="")
+    project.pytest("-n", "1", *TOGETHER, PYTEST_ADDOPTS=shuffled, PYTHONHASHSEED="12")
+    again = project.isolane("replay", "last", "--worker", "gw0", PYTEST_ADDOPTS=shuffled)
     assert again.code == 0, again.text
     first, second = (project.path / "seen").read_text().splitlines()
     assert first == second
@@ -159,22 +161,22 @@ def test_a_record_from_elsewhere_is_replayed_in_a_checkout_that_is_named(project
     assert f" run {project.path} " in again.err
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("nope", "--worker", "gw0"), "There is no run 'nope'"),
-        (("last", "--worker", "gw7"), "Its workers: gw0."),
-        (("last", "--worker", "gw0", "--until", "nope"), "gw0 ran no test 'nope'."),
-        (("last", "--worker", "gw0", "--until", "e"), "is the end of"),
-        (("last", "--until", "test_after"), "Say --worker as well."),
-        (("last", "--worker", "gw0", "--python", "/nowhere/python"), "/nowhere/python is not there."),
-    ],
-)
-def test_bad_input_is_one_line_and_exit_code_4(project, words, said):
+BAD_INPUT = [
+    (("nope", "--worker", "gw0"), "There is no run 'nope'"),
+    (("last", "--worker", "gw7"), "Its workers: gw0."),
+    (("last", "--worker", "gw0", "--until", "nope"), "gw0 ran no test 'nope'."),
+    (("last", "--worker", "gw0", "--until", "e"), "is the end of"),
+    (("last", "--until", "test_after"), "Say --worker as well."),
+    (("last", "--worker", "gw0", "--python", "/nowhere/python"), "/nowhere/python is not there."),
+]
+
+
+def test_bad_input_is_one_line_and_exit_code_4(project):
     project.write(LEFT | {"test_e.py": "def test_someone(): pass\ndef test_gone(): pass\ndef test_one(): pass\n"})
     project.pytest("-n", "1", *TOGETHER)
-    ended = project.isolane("replay", *words)
-    assert ended.code == 4
-    assert said in ended.err
-    assert len(ended.err.splitlines()) == 1
-    assert ended.out == ""
+    for words, said in BAD_INPUT:
+        ended = project.isolane("replay", *words)
+        assert (words, ended.code) == (words, 4)
+        assert said in ended.err
+        assert len(ended.err.splitlines()) == 1
+        assert ended.out == ""

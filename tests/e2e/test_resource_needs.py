@@ -58,8 +58,11 @@ def test_needs_nothing():
 """
 
 
-@pytest.mark.parametrize("engine", [TWO, THREE, XDIST], ids=["two", "three", "xdist"])
-@pytest.mark.parametrize("dist", ["load", "loadscope"])
+@pytest.mark.parametrize(
+    ("engine", "dist"),
+    [(TWO, "loadscope"), (THREE, "load"), (XDIST, "load"), (XDIST, "loadscope")],
+    ids=["two-loadscope", "three-load", "xdist-load", "xdist-loadscope"],
+)
 def test_who_needs_the_same_never_meets(project, engine, dist):
     project.write(MEETING).write(modules(5, EXCLUSIVE))
     ended = project.pytest(*engine, "--dist", dist, "-q")
@@ -96,7 +99,7 @@ def test_writes():
     assert (project.path / "met").exists()
 
 
-@pytest.mark.parametrize("engine", [TWO, THREE, XDIST], ids=["two", "three", "xdist"])
+@pytest.mark.parametrize("engine", [THREE, XDIST], ids=["three", "xdist"])
 def test_nothing_runs_beside_who_is_to_be_alone(project, engine):
     project.write(MEETING).write(
         modules(

@@ -45,7 +45,7 @@ SUITE = {
 
         def test_waits():
             if "WAITS" in os.environ:
-                Path("waits").touch()
+                Path("waits").write_text("waits")
                 threading.Event().wait(60)  # until the run is killed
     """
 }
@@ -79,8 +79,10 @@ def test_tests_run_under_load_and_it_ends_with_them(project: Any, words: tuple[s
 
 
 def test_it_ends_with_a_run_that_is_killed(project: Any) -> None:
-    process = project.write(SUITE).start("pytest", "--isolane-stress-load", env={"WAITS": "1"})
-    wait_until((project.path / "waits").is_file)
+    waits = project.write(SUITE).path / "waits"
+    os.mkfifo(waits)
+    process = project.start("pytest", "--isolane-stress-load", env={"WAITS": "1"})
+    assert waits.read_text() == "waits"
     assert pressing_in(project.path)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=30)

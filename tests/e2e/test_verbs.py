@@ -65,7 +65,7 @@ def test_a_parallel_run_writes_its_timings_beside_the_serial_run_before_it(proje
     cells = dict(
         zip(header.strip("| ").split(" | "), (cell.strip() for cell in row.strip("|").split("|")), strict=True)
     )
-    assert (cells["workers"], cells["dist"], cells["tests"]) == ("2", "loadscope", "3")
+    assert (cells["workers"], cells["dist"], cells["tests"]) == ("2 fork", "loadscope", "3")
     phases = ("start", "import and collection", "running tests", "teardown", "reporting")
     assert sum(float(cells[phase]) for phase in phases) == pytest.approx(float(cells["after (this run)"]), abs=0.05)
     assert float(cells["before (serial)"]) > 0
@@ -90,7 +90,7 @@ def test_rows_are_newest_first_and_outlive_their_records(project):
 def test_in_github_actions_the_row_is_in_the_steps_summary(project, tmp_path):
     summary = tmp_path / "summary.md"
     project.write(SUITE).pytest("-n", "2", GITHUB_STEP_SUMMARY=str(summary))
-    assert "| 2 | loadscope | 3 |" in summary.read_text()
+    assert "| 2 fork | loadscope | 3 |" in summary.read_text()
 
 
 def test_bench_measures_pairs_and_writes_the_timings(project):
@@ -101,7 +101,7 @@ def test_bench_measures_pairs_and_writes_the_timings(project):
     low, middle, high = row["ratios"]
     assert 0 < low <= middle <= high
     page = (project.path / "reports/ci_timings.md").read_text()
-    assert page.count("| 2 | loadscope | 3 |") == 2
+    assert page.count("| 2 fork | loadscope | 3 |") == 2
 
 
 def test_bench_takes_its_worker_counts_and_reports_from_the_projects_configuration(project):
@@ -164,11 +164,11 @@ def test_the_gate_rolls_back_and_names_what_only_fails_in_parallel(project):
     assert "  test_split.py::test_split[0]\n" in ended.out
 
 
-SLEEPY = {"conftest.py": "", "test_slow.py": "import threading\ndef test_slow(): threading.Event().wait(3)\n"}
+SLEEPY = {f"test_{name}.py": "import threading\ndef test_slow(): threading.Event().wait(1)\n" for name in "ab"}
 
 
 def test_the_gate_keeps_parallel_runs_that_are_as_good(project):
-    """The test waits so long that starting workers is a small part of the run's time."""
+    """The tests wait so long that two at a time are done sooner, though workers have to be started."""
     project.write(SLEEPY)
     project.pytest("--isolane-record=on")
     project.pytest("-n", "2")

@@ -77,16 +77,17 @@ def _is_this_one(called: str) -> bool:
     beside = os.path.dirname(called) == os.path.dirname(sys.executable)  # noqa: PTH120 - no link is to be followed
     if not beside or not Path(called).samefile(sys.executable):
         return False
-    differs = sys.flags.ignore_environment or sys.flags.no_site or sys.flags.no_user_site
+    flags = sys.flags
+    typed = flags.ignore_environment, flags.no_site, flags.no_user_site, getattr(flags, "safe_path", False)
     places = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    return not differs and all(map(os.path.isabs, places))
+    return not any(typed) and all(map(os.path.isabs, places))
 
 
 def _known(project: Path) -> tuple[tuple[int, int, int], dict[str, str]]:
     """Return version and packages of this interpreter, as it would tell them if it were started in the project."""
     import importlib.metadata as metadata
 
-    path = sys.path if getattr(sys.flags, "safe_path", False) else [str(project), *sys.path[1:]]
+    path = [str(project), *sys.path[1:]]
     found = {}
     for name in _ASKED_FOR:
         distribution = next(iter(metadata.distributions(name=name, path=path)), None)
