@@ -37,6 +37,7 @@ def run_pytest(plan: RunPlan, command: Sequence[str], log: RunLog, overlay: Path
     directory = log.directory
     directory.mkdir(parents=True, exist_ok=True)
     record = RunRecord()
+    unread: list[Event] = []
     started = time.time()
     hung = False
     with (directory / OUTPUT_NAME).open("wb") as output:
@@ -57,7 +58,9 @@ def run_pytest(plan: RunPlan, command: Sequence[str], log: RunLog, overlay: Path
         limit = plan.stall_seconds or STALL_SECONDS
         while True:
             over = ended.wait(_POLL_SECONDS)
-            for event in log.read():
+            unread += log.read()
+            while unread:
+                event = unread.pop(0)
                 last_event = time.monotonic()
                 if plan.stall_seconds is None and isinstance(event, RunStarted):
                     limit = float(event.settings.get("stall-timeout") or STALL_SECONDS)
@@ -72,7 +75,11 @@ def run_pytest(plan: RunPlan, command: Sequence[str], log: RunLog, overlay: Path
     except (KeyboardInterrupt, GeneratorExit):
         _stop(process, ended)
         with contextlib.suppress(RecordError):  # that it was interrupted says more
-            close(log, record, process.wait(), started, hung=False)
+            for event in (*unread, *log.read()):  # what came since the last look, and while it ended
+                record.add(event)
+            # Killed by ourselves, where its teardown took too long, it was interrupted all the same.
+            code = process.wait()
+            close(log, record, -signal.SIGINT if code == -signal.SIGKILL else code, started, hung=False)
         raise
     finally:
         _kill(process)
