@@ -16,10 +16,18 @@ class Level(str, Enum):
 
     HARMLESS = "harmless"
     """Cannot change what a test sees, or is meant to happen once a process: a lazily imported standard module."""
+    NOTED = "noted"
+    """Only a test that asks for just this could see it: a counter that nobody but its own function reads. No process is
+    given up for it; who fails behind it runs once more in a fresh one."""
     SUSPECT = "suspect"
     """May change it: a module global, a filled cache, a thread that goes on."""
     DANGEROUS = "dangerous"
     """Does change what other code sees: an environment variable, the working directory, a replaced function."""
+
+    @property
+    def is_dirt(self) -> bool:
+        """Whether a process with such a change is not clean any more."""
+        return self is Level.SUSPECT or self is Level.DANGEROUS
 
 
 @dataclass(frozen=True)

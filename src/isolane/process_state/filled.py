@@ -5,11 +5,13 @@ from __future__ import annotations
 import dis
 import sys
 import weakref
-from types import FunctionType
+from contextvars import ContextVar
+from types import FunctionType, MethodType
 
 from isolane.process_state import places
 from isolane.process_state.contents import ABSENT, ATOMS, Content, Edit
 from isolane.process_state.places import Sort
+from isolane.process_state.sources import Sources
 
 _LABELS = frozenset({"__doc__", "__module__", "__name__", "__qualname__"})
 """What ``functools.update_wrapper`` copies to an object that stands for a function."""
@@ -37,6 +39,30 @@ def happens_by_itself(thing: object, sort: Sort, name: str, edit: Edit) -> bool:
     if type(key) is tuple:
         return _is_called_cache(name)
     return was is ABSENT and id(type(key)) in ATOMS and id(type(now)) in ATOMS and _keeps_what_it_makes(type(thing))
+
+
+def is_hardly_seen(sort: Sort, edit: Edit, sources: Sources) -> bool:
+    """Return whether only who asks for just this could see an edit.
+
+    That is so of a number that the project's code only counts up, and reads nowhere else; of a context variable that
+    was kept under a name: what it holds is told where it is set; of an object that is known by its identity, and
+    referred to weakly; and of the object to which another one's private method is bound.
+    """
+    key, was, now = edit
+    if sort is places.MAPPING:
+        if type(key) is int:
+            return any(_is_known_by(key, one) for one in (was, now)) and (was is ABSENT or now is ABSENT)
+        return was is ABSENT and type(now) is ContextVar
+    if sort not in (places.NAMESPACE, places.INSTANCE, places.CLASS) or type(key) is not str:
+        return False
+    if type(was) is MethodType and type(now) is MethodType:
+        is_same = was.__func__ is now.__func__ and type(was.__self__) is type(now.__self__)
+        return is_same and key.startswith("_") and sort is not places.CLASS
+    return type(was) is int and type(now) is int and was < now and sources.only_count(key)
+
+
+def _is_known_by(key: int, value: object) -> bool:
+    return issubclass(type(value), weakref.ref) and id(weakref.ref.__call__(value)) == key  # type: ignore[arg-type]
 
 
 def is_order_of_keys(sort: Sort, name: str, *contents: Content) -> bool:

@@ -26,6 +26,14 @@ class ModuleGlobalsKind(RegionKind):
     def _roots_of(self, name: str, module: ModuleType) -> Iterator[Root]:
         yield Root(namespace(module), places.NAMESPACE, name)
 
+    def _weighed(self, place: Place, edit: Edit) -> Level | None:
+        """A numbered name that stands in no text was made up by the program, and is asked for by nobody."""
+        key, was, _ = edit
+        level = super()._weighed(place, edit)
+        if level is Level.SUSPECT and not place.depth and was is ABSENT and type(key) is str and key[-1:].isdigit():
+            return level if self._sources.say(key) else Level.NOTED
+        return level
+
     def _level(self, place: Place, edit: Edit) -> Level | None:
         if place.depth:
             return level_inside(place, edit)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 from isolane.model.state import Change, Level
 from isolane.process_state import contents, places
 from isolane.process_state.base import RestoreError
 from isolane.process_state.contents import ABSENT, Content, Edit
-from isolane.process_state.filled import happens_by_itself, is_order_of_keys
+from isolane.process_state.filled import happens_by_itself, is_hardly_seen, is_order_of_keys
 from isolane.process_state.places import Sort
 from isolane.process_state.project_modules import ProjectModules
 from isolane.process_state.regions import Place, PlaceKey, Region, Root, Walk
 from isolane.process_state.sequences import rebase_items
+from isolane.process_state.sources import Sources
 
 _MOST_LINES = 20
 """How many changes of one place are told one by one."""
 _TOLD = 3
 """How many of the items that came to a sequence or went from it are named."""
+
+_PLACES_IN_TEXT = frozenset({"lineno", "col_offset", "end_lineno", "end_col_offset"})
+_OF_SYNTAX_TREES = ("ast", "_ast")
+"""Where the nodes of syntax trees come from: to compile one, somebody says where it is in a text."""
 
 _PASSING_STARTS = ("@", "_pytest", "__pytest")
 _PASSING = frozenset({"__annotate__", "__annotations__", "__builtins__", "__cached__", "__warningregistry__"})
@@ -45,6 +50,7 @@ class RegionKind:
         self._owners: dict[int, str] = {}
         self._waived: dict[int, set[str]] = {}
         self._walk = Walk(lambda module: module in self._ours, self._follows)
+        self._sources = Sources(modules)
 
     def snapshot(self) -> Regions:
         """Look at every region, and read again those where anything moved."""
@@ -144,12 +150,13 @@ class RegionKind:
             ]
         else:
             told = _difference(was, now)
-            worst = Level.HARMLESS if is_harmless else Level.SUSPECT
+            worst = Level.NOTED if _only_code_differs(was, now) else Level.SUSPECT
+            worst = Level.HARMLESS if is_harmless else worst
             yield Change(self.name, old.name, f"{len(was)} items", f"{len(now)} items{told}", worst)
             return
         for number, edit in enumerate(made):
             if old.sort.is_keyed:
-                level = self._level(old, edit)
+                level = self._weighed(old, edit)
             else:
                 level = Level.HARMLESS if is_harmless else _level_of(edit[1], edit[2])
             if level is None:
@@ -232,9 +239,9 @@ class RegionKind:
             places.MAPPING.put_in_order(thing, content)
 
     def _is_put_back(self, place: Place, edit: Edit) -> bool:
-        """Harmless changes stay, but for a container that was replaced: others may have it as well."""
-        level = self._level(place, edit)
-        return level is not None and (level is not Level.HARMLESS or _has_same_items(*edit[1:]))
+        """What is no dirt stays, but for a container that was replaced: others may have it as well."""
+        level = self._weighed(place, edit)
+        return level is not None and (level.is_dirt or _has_same_items(*edit[1:]))
 
     def _roots_of(self, name: str, module: ModuleType) -> Iterator[Root]:
         """Return where to start for a module that has not been looked at before."""
@@ -247,6 +254,13 @@ class RegionKind:
     def _level(self, place: Place, edit: Edit) -> Level | None:
         """Return how bad it is that the place has changed so; ``None`` for what is no change of the program's state."""
         raise NotImplementedError
+
+    def _weighed(self, place: Place, edit: Edit) -> Level | None:
+        """Return the same, and that it is only noted where no more than that is to be said of it."""
+        level = self._level(place, edit)
+        if level is not None and level.is_dirt and is_hardly_seen(place.sort, edit, self._sources):
+            return Level.NOTED
+        return level
 
 
 def is_code(value: object) -> bool:
@@ -268,12 +282,16 @@ def level_inside(place: Place, edit: Edit) -> Level:
     for, and would say the same again; so has a key of a ``defaultdict`` that stands for what is made for any key.
     """
     key, was, now = edit
-    if was is ABSENT and places.is_default(place.thing, now):
+    if (was is ABSENT and places.is_default(place.thing, now)) or (
+        now is ABSENT and places.is_default(place.thing, was)
+    ):
         return Level.HARMLESS
     if (place.sort is places.NAMESPACE or place.sort is places.INSTANCE) and type(key) is str:
         if was is ABSENT and key in place.lazily_made:
             return Level.HARMLESS
         if place.of_library and (key.startswith("_") or was is None or was is ABSENT):
+            return Level.HARMLESS
+        if key in _PLACES_IN_TEXT and places.module_of(type(place.thing)) in _OF_SYNTAX_TREES:
             return Level.HARMLESS
     is_harmless = happens_by_itself(place.thing, place.sort, place.name, edit)
     return Level.HARMLESS if is_harmless else _level_of(was, now)
@@ -299,6 +317,13 @@ def _has_same_items(was: object, now: object) -> bool:
 
 def _are_same(some: Sequence[object], others: Sequence[object]) -> bool:
     return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
+def _only_code_differs(was: Sequence[object], now: Sequence[object]) -> bool:
+    """Return whether all that came to a set, or went from it, is code: nobody calls that, and it never changes."""
+    had, has = set(map(contents.token_of, was)), set(map(contents.token_of, now))
+    differs = [one for one in (*was, *now) if (contents.token_of(one) in had) != (contents.token_of(one) in has)]
+    return bool(differs) and all(type(one) is CodeType for one in differs)
 
 
 def _moved(before: Regions, after: Regions) -> tuple[dict[PlaceKey, Place], dict[PlaceKey, Place]]:

@@ -40,6 +40,11 @@ class Findings(NamedTuple):
     @property
     def dirty(self) -> bool:
         """Whether anything was found that may change what another test sees."""
+        return any(change.level.is_dirt for change in self.changes)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether anything was found for which a test may fail."""
         return any(change.level is not Level.HARMLESS for change in self.changes)
 
 
@@ -192,7 +197,7 @@ class StateWatch:
         changes = self._look_at(kinds)
         self._last_quick_ended = self._clock.monotonic()
         self._quick_seconds = (self._quick_seconds + self._last_quick_ended - started) / 2
-        dirt = any(change.level is not Level.HARMLESS for change in changes)
+        dirt = any(change.level.is_dirt for change in changes)
         whole = closely or dirt or not self._dear or self.is_due() or self._has_moved(suspects)
         if whole and self._dear:
             changes += self._look_at(self._dear)

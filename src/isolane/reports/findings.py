@@ -120,7 +120,7 @@ def remarks_of_run(run: Cases, places: Places) -> Iterator[Remark]:
 
 def _leak(leak: Leak, node_id: str, places: Places) -> Iterator[Remark]:
     change = leak.change
-    if change.level is not Level.HARMLESS:
+    if change.level.is_dirt:
         weight = Weight.WARNING if change.level is Level.DANGEROUS else Weight.NOTE
         message = f"{leak.owner} leaves {_told(change)} behind."
         place = places.of_owner(leak.owner, node_id)

@@ -19,7 +19,9 @@ Load = Callable[..., ModuleType]
 SOURCE = """
     import functools
     import weakref
-    from collections import Counter, deque
+    import ast
+    from collections import Counter, defaultdict, deque
+    from contextvars import ContextVar
 
     class Recent:
         def __init__(self):
@@ -60,9 +62,27 @@ SOURCE = """
     heard = {1: weakref.ref(living), 2: weakref.ref(dying)}
     heard_by = {weakref.ref(living): 1, weakref.ref(dying): 2}
     cache_setup = ["first", "second"]
+
+    class Bound:
+        def __init__(self, owner):
+            self._call, self.call = owner.call, owner.call
+
+    class Owner:
+        def call(self):
+            return 1
+
+        def other(self):
+            return 2
+
+    bound = Bound(Owner())
+    codes = {Owner.call.__code__}
+    users = {}
+    asked = defaultdict(set, {"old": set(), "kept": {1}})
+    known = {}
+    nodes = [ast.Name("a", lineno=1)]
 """
 
-SUSPECT, HARMLESS = Level.SUSPECT, Level.HARMLESS
+SUSPECT, HARMLESS, NOTED, DANGEROUS = Level.SUSPECT, Level.HARMLESS, Level.NOTED, Level.DANGEROUS
 
 
 @pytest.fixture
@@ -96,6 +116,21 @@ def app(load: Load) -> Any:
         ("app.counted['a'] += 1", SUSPECT),
         ("app.functools.update_wrapper(app.named, len, updated=())", SUSPECT),
         ("app.named.__doc__ = None; app.named.__module__ = 'x'", HARMLESS),
+        ("app.bound._call = app.Owner().call", NOTED),
+        ("app.bound._call = app.Owner().other", DANGEROUS),
+        ("app.bound.call = app.Owner().call", DANGEROUS),
+        ("app.codes.add(app.Owner.other.__code__)", NOTED),
+        ("app.codes.add(app.Owner.other)", SUSPECT),
+        ("app.codes.add(app.Owner.other.__code__); app.codes.add(app.Owner.other)", SUSPECT),
+        ("app.users['x'] = app.ContextVar('x')", NOTED),
+        ("app.users['x'] = app.Owner()", SUSPECT),
+        ("app.known[id(app.living)] = app.weakref.ref(app.living)", NOTED),
+        ("app.known[1] = app.weakref.ref(app.living)", SUSPECT),
+        ("app.known['living'] = app.weakref.ref(app.living)", SUSPECT),
+        ("del app.asked['old']", HARMLESS),
+        ("del app.asked['kept']", SUSPECT),
+        ("app.nodes[0].lineno = 7", HARMLESS),
+        ("app.nodes[0].id = 'b'", SUSPECT),
     ],
 )
 def test_how_bad_it_is_that_something_fills(kind: ModuleGlobalsKind, app: Any, statement: str, level: Level) -> None:

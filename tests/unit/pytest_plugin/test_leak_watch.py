@@ -12,6 +12,7 @@ from isolane.model.state import Change, Leak, Level
 from isolane.process_state.watch import Findings, Suspect
 from isolane.pytest_plugin.phases import LEAKS_ATTRIBUTE
 from isolane.pytest_plugin.state.accepted import Accepted
+from isolane.pytest_plugin.state.customs import Budget
 from isolane.pytest_plugin.state.suspicion import Suspicion
 from isolane.pytest_plugin.state.watching import LeakWatch
 
@@ -46,7 +47,7 @@ def watch_with(*findings: Findings) -> LeakWatch:
         budgeted=True,
         tells_harmless=False,
     )
-    watch.lenient = lambda: True  # the budget is used up
+    watch.budget = lambda: Budget.USED_UP
     watch.begin()
     return watch
 

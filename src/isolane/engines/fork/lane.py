@@ -60,7 +60,7 @@ class Order:
 
 
 class Board:
-    """Two bytes that every worker sees at once, without a message."""
+    """Bytes that every worker sees at once, without a message."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
@@ -75,13 +75,22 @@ class Board:
         self._memory[0] = 1
 
     @property
-    def lenient(self) -> bool:
-        """Whether workers go on with what is only suspect: enough has been spent on fresh processes."""
-        return self._memory[1] != 0
+    def budget(self) -> int:
+        """What is left for fresh processes: one byte, whose meaning is the workers' and their listener's."""
+        return self._memory[1]
 
-    @lenient.setter
-    def lenient(self, lenient: bool) -> None:
-        self._memory[1] = lenient
+    @budget.setter
+    def budget(self, budget: int) -> None:
+        self._memory[1] = budget
+
+    @property
+    def doubts(self) -> int:
+        """How often something that workers know when they are forked has become otherwise, modulo 256."""
+        return self._memory[2]
+
+    @doubts.setter
+    def doubts(self, doubts: int) -> None:
+        self._memory[2] = doubts % 256
 
 
 @dataclass

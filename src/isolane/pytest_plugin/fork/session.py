@@ -49,7 +49,7 @@ from isolane.pytest_plugin.needs import needs_of_items
 from isolane.pytest_plugin.process import process_control
 from isolane.pytest_plugin.replay_hint import replay_command
 from isolane.pytest_plugin.state.start import REPORT_PLUGIN, isolation_of, make_watch
-from isolane.pytest_plugin.state.suspicion import Suspicion
+from isolane.pytest_plugin.state.suspicion import Suspicion, leaks_in
 from isolane.pytest_plugin.state.telling import LeakReport
 from isolane.reports.workers_text import workers_line
 
@@ -142,7 +142,7 @@ class ForkSession:
         self._watch = make_watch(self.config) if leak_report is not None else None
         self._suspicion = Suspicion(self._watch) if self._watch is not None else None
         if self._watch is not None:
-            self._watch.tolerated = self._renewals.customs.tolerated
+            self._watch.customs = self._renewals.customs
             self._watch.begin()
         self._controller = Controller(self._units, self._count, self._work, self, self._limits)
         # What lives now lives as long as the run: taken out of the collector's sight, its pages stay shared. It
@@ -258,10 +258,10 @@ class ForkSession:
             if message.renews:
                 self._renewals.leaves(worker)
 
-    def runs_again(self, worker: str, messages: Sequence[Message]) -> None:  # noqa: ARG002
+    def runs_again(self, worker: str, messages: Sequence[Message]) -> None:
         """Remember who failed, and what to look at this time."""
         reports = [one for one in messages if isinstance(one, Reported)]
-        self._renewals.runs_again(reports)
+        self._renewals.runs_again(worker, reports)
         if self._suspicion is not None:
             self._suspicion.runs_again(reports)
 
@@ -275,6 +275,7 @@ class ForkSession:
         self._hook.pytest_runtest_logstart(nodeid=self._node_ids[message.test], location=location)
 
     def _reported(self, worker: str, message: Reported) -> None:
+        self._renewals.left(worker, leaks_in(message))
         location = self._locations.get(message.test)
         if location is None:  # its teardown on leaving: the test itself is over
             location = self.session.items[message.test].location
@@ -291,7 +292,8 @@ class ForkSession:
     def _finished(self, message: Finished) -> None:
         self._reader.over(message.test)
         location = self._locations.pop(message.test)
-        self._controller.board.lenient = self._renewals.customs.lenient
+        self._controller.board.budget = self._renewals.customs.budget
+        self._controller.board.doubts = len(self._renewals.customs.doubted)
         self._hook.pytest_runtest_logfinish(nodeid=self._node_ids[message.test], location=location)
         self._stop_if_asked()
 

@@ -46,6 +46,7 @@ from isolane.pytest_plugin.fork.measurement import WorkerMeasurement
 from isolane.pytest_plugin.fork.output import Output
 from isolane.pytest_plugin.fork.reports import Writer, failed_subtests, subtests_key, warned
 from isolane.pytest_plugin.process import die_with
+from isolane.pytest_plugin.state.customs import Budget
 from isolane.pytest_plugin.state.start import WATCH_PLUGIN
 from isolane.pytest_plugin.state.watching import LeakWatch
 
@@ -144,7 +145,9 @@ class Worker:
             self.config.pluginmanager.register(self._watch, WATCH_PLUGIN)
             self._watch.closely = lambda: self._finishing or self._lane.board.stopped
             self._watch.runs_again = lambda: self._test in self._closely
-            self._watch.lenient = lambda: self._lane.board.lenient
+            self._watch.budget = lambda: Budget(self._lane.board.budget)
+            known = len(self._watch.customs.doubted) % 256
+            self._watch.customs.is_outdated = lambda: self._lane.board.doubts != known
         teardown = self.session._setupstate.teardown_exact
         # Which test comes next is decided as late as can be: until a test is torn down, what waits behind it may be
         # taken back and given to a worker that has nothing to do.

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from _pytest.assertion.rewrite import assertstate_key
 
-from isolane.model.state import Change, Leak, Level
+from isolane.model.state import Change, Leak
 from isolane.process_state.base import Kind
 from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.frames import Frames, Sort
@@ -95,7 +95,7 @@ class ImportWatch:
         owner = f"module {self._frames.told(file)}"
         for kind, then in zip(self._kinds, before, strict=True):
             for change in kind.diff(then, kind.snapshot()):
-                if not (change.level is Level.HARMLESS or is_of_module(change, name) or self._is_accepted(change)):
+                if change.level.is_dirt and not (is_of_module(change, name) or self._is_accepted(change)):
                     self.leaks.append(Leak(owner, change))
 
 

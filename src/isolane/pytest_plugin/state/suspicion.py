@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from isolane.engines.fork.messages import Reported
-from isolane.model.state import Leak, Level
+from isolane.model.state import Leak
 from isolane.pytest_plugin.phases import LEAKS_ATTRIBUTE
 from isolane.pytest_plugin.state.watching import LeakWatch
 
@@ -37,7 +37,7 @@ class Suspicion:
                 watch.sparing = self._trusts = False
             for leak in leaks_in(report):
                 change = leak.change
-                if change.level is Level.HARMLESS:
+                if not change.level.is_dirt:
                     continue
                 if watch.is_dear(change):
                     watch.suspects |= {watch.suspect(change)}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from isolane.model.state import Leak
+from isolane.model.state import Leak, Level
 from isolane.pytest_plugin.state.customs import Customs
 from isolane.pytest_plugin.state.watching import leaks_of
 
+_MOST_NOTED = 10
 LISTED = ("report", "fail")
 """What ``--isolane-leaks`` says where leaks are listed at the end, and with ``-v`` the harmless ones, too."""
 
@@ -24,8 +26,11 @@ class LeakReport:
         self._config = config
         self._lists = leaks in LISTED
         self._fails = leaks == "fail"
+        self._tells_all = config.option.verbose > 0
         self._looks_at_imports = leaks != "off"
         self._leaks: list[Leak] = []
+        self._noted: dict[tuple[str, str], set[str]] = {}
+        """By place: who has left there what is only noted."""
         self._of_imports: dict[tuple[str, str, str], dict[str, Leak]] = {}
         self.customs = Customs()
         self.renewed = 0
@@ -38,9 +43,12 @@ class LeakReport:
 
     def add(self, leaks: list[Leak]) -> None:
         """Take what a test has left."""
-        if leaks:
-            self._leaks += leaks
-            self.customs.add(leaks)
+        for leak in leaks:
+            if leak.change.level is Level.NOTED and not self._tells_all:
+                self._noted.setdefault(leak.change.place, set()).add(leak.owner)
+            else:
+                self._leaks.append(leak)
+        self.customs.add(leaks)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -70,13 +78,15 @@ class LeakReport:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell."""
-        if self._lists and (self._of_imports or self._leaks):
+        if self._lists and (self._of_imports or self._leaks or self._noted):
             terminalreporter.write_sep("=", "state left behind")
             for leak, *more in (tuple(leaks.values()) for leaks in self._of_imports.values()):
                 # A registry that each module fills is one thing to know, not a hundred.
                 terminalreporter.write_line(f"{leak}{f', and {len(more)} more there' if more else ''}")
             for leak in self._leaks:
                 terminalreporter.write_line(str(leak))
+            for line in self._noted_lines():
+                terminalreporter.write_line(line)
         modules = len({owner for owner, _, _ in self._of_imports})
         if modules and (self._fails or not self._lists):
             verb = "leaves" if modules == 1 else "leave"
@@ -90,6 +100,14 @@ class LeakReport:
         if self.renewed:
             line += f", {self.renewed} fresh process{'es' if self.renewed != 1 else ''} went on"
         terminalreporter.write_line(f"{line} (--isolane-leaks=report lists them)")
+
+    def _noted_lines(self) -> Iterator[str]:
+        """Yield a line a place where something was only noted, those of the most tests first, and how many more."""
+        places = sorted(self._noted.items(), key=lambda one: (-len(one[1]), one[0]))
+        for (kind, name), owners in places[:_MOST_NOTED]:
+            yield f"{kind} {name}: left otherwise by {len(owners)} test{_s(len(owners))} (noted)"
+        if (more := len(places) - _MOST_NOTED) > 0:
+            yield f"and {more} more place{_s(more)} where something is noted (-v lists all)"
 
 
 def _s(number: int) -> str:

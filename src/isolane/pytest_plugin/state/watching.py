@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from isolane.model.state import Change, Leak, Level
 from isolane.process_state.watch import Findings, StateWatch, Suspect
 from isolane.pytest_plugin.phases import LEAKS_ATTRIBUTE
 from isolane.pytest_plugin.state.accepted import Accepted
+from isolane.pytest_plugin.state.customs import Budget, Customs
 from isolane.pytest_plugin.state.own_names import weigh
 from isolane.pytest_plugin.state.words import who_left
 
@@ -66,10 +67,10 @@ class LeakWatch:
         """Asked before each look: whether it has to be a close one."""
         self.findings: Findings | None = None
         """What the look after the last test has found and nobody has put back; None where there was no look."""
-        self.tolerated: Collection[tuple[str, str]] = ()
-        """Places of changes that are found, and told, but for which nothing is given up; see :class:`Customs`."""
-        self.lenient: Callable[[], bool] = lambda: False
-        """Asked when something suspect is found: whether to go on with it."""
+        self.customs = Customs()
+        """Which changes are found, and told, but nothing is given up for them."""
+        self.budget: Callable[[], Budget] = lambda: Budget.LEFT
+        """Asked when something is found: what is left for fresh processes."""
         self.dirty = False
         """Whether any test has left what may be seen by others and nobody has put back or tolerates."""
         self.doubtful = False
@@ -166,7 +167,7 @@ class LeakWatch:
             findings = self._take(item, findings, of_fixtures, before)
         # What is found now may have been left before this test began, where nobody had looked in between.
         # Where nobody had looked at anything, it may even be gone: a test that fails takes back what it has met.
-        unsure = self._unseen > 0 or (self._unchecked > 0 and findings.dirty)
+        unsure = self._unseen > 0 or (self._unchecked > 0 and findings.doubtful)
         self.doubtful = self._failed and (tolerated or unsure)
         self.findings = findings
         self._unchecked = 0 if findings.whole else self._unchecked + 1
@@ -174,7 +175,7 @@ class LeakWatch:
         self._unseen = 0 if findings.seen else self._unseen + 1
         if findings.seen:
             self._clean = 0 if findings.dirty else self._clean + 1
-        return [leak for leak in self._leaks if leak.change.level is not Level.HARMLESS]
+        return [leak for leak in self._leaks if leak.change.level.is_dirt]
 
     def _take(self, item: pytest.Item, findings: Findings, of_fixtures: list[Leak], before: Any) -> Findings:
         """Say whose the changes are; return those that stay."""
@@ -201,7 +202,7 @@ class LeakWatch:
         self._standing.update({(leak.change.kind, leak.change.name): leak for leak in seen if leak.change in staying})
         findings = findings._replace(changes=stays)
         self.dirty = self.dirty or self._dirt(stays)
-        self._tolerates = self._tolerates or findings.dirty
+        self._tolerates = self._tolerates or findings.doubtful
         return findings
 
     def _may_be_earlier(self, change: Change) -> bool:
@@ -219,12 +220,8 @@ class LeakWatch:
         return change.kind in self._dear
 
     def _dirt(self, changes: Iterable[Change]) -> bool:
-        lenient = self.lenient()
-        return any(
-            one.level is Level.DANGEROUS
-            or (one.level is Level.SUSPECT and not lenient and one.place not in self.tolerated)
-            for one in changes
-        )
+        budget = self.budget()
+        return any(self.customs.are_broken_by(one, budget) for one in changes)
 
     # -- telling
 
