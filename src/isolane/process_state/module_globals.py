@@ -27,12 +27,16 @@ class ModuleGlobalsKind(RegionKind):
         yield Root(namespace(module), places.NAMESPACE, name)
 
     def _weighed(self, place: Place, edit: Edit) -> Level | None:
-        """A numbered name that stands in no text was made up by the program, and is asked for by nobody."""
-        key, was, _ = edit
+        """Tell also what is new and hardly seen: the name of a module that a function has imported as a global, and a
+        numbered name that stands in no text, which the program has made up and nobody asks for.
+        """
+        key, was, now = edit
         level = super()._weighed(place, edit)
-        if level is Level.SUSPECT and not place.depth and was is ABSENT and type(key) is str and key[-1:].isdigit():
-            return level if self._sources.say(key) else Level.NOTED
-        return level
+        if level is not Level.SUSPECT or place.depth or was is not ABSENT or type(key) is not str:
+            return level
+        if type(now) is ModuleType:
+            return Level.NOTED if sys.modules.get(str(namespace(now).get("__name__"))) is now else level
+        return Level.NOTED if key[-1:].isdigit() and not self._sources.say(key) else level
 
     def _level(self, place: Place, edit: Edit) -> Level | None:
         if place.depth:

@@ -24,8 +24,7 @@ _TOLD = 3
 """How many of the items that came to a sequence or went from it are named."""
 
 _PLACES_IN_TEXT = frozenset({"lineno", "col_offset", "end_lineno", "end_col_offset"})
-_OF_SYNTAX_TREES = ("ast", "_ast")
-"""Where the nodes of syntax trees come from: to compile one, somebody says where it is in a text."""
+"""Of the node of a syntax tree, which somebody may have to set to compile it."""
 
 _PASSING_STARTS = ("@", "_pytest", "__pytest")
 _PASSING = frozenset({"__annotate__", "__annotations__", "__builtins__", "__cached__", "__warningregistry__"})
@@ -291,7 +290,7 @@ def level_inside(place: Place, edit: Edit) -> Level:
             return Level.HARMLESS
         if place.of_library and (key.startswith("_") or was is None or was is ABSENT):
             return Level.HARMLESS
-        if key in _PLACES_IN_TEXT and places.module_of(type(place.thing)) in _OF_SYNTAX_TREES:
+        if place.of_library and key in _PLACES_IN_TEXT:
             return Level.HARMLESS
     is_harmless = happens_by_itself(place.thing, place.sort, place.name, edit)
     return Level.HARMLESS if is_harmless else _level_of(was, now)

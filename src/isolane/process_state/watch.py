@@ -21,7 +21,7 @@ from isolane.process_state.base import Kind, RestoreError
 from isolane.process_state.glance import Glance
 from isolane.process_state.region_kind import RegionKind
 
-DEFAULT_SHARE = 0.04
+DEFAULT_SHARE = 0.025
 _States = Mapping[Kind[Any], Any]
 Suspect = tuple[str, str]
 """A kind's name, and the module in which it has changed; an empty text where the kind does not go by modules."""

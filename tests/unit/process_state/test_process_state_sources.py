@@ -112,6 +112,15 @@ def test_a_counter_is_noted_and_goes_on(load: Load, modules: ProjectModules) -> 
     assert [change.level for change in kind.diff(kind.snapshot(), before)] == []
 
 
+def test_a_global_that_is_an_imported_module_is_noted(load: Load, modules: ProjectModules) -> None:
+    app: Any = load("def use():\n    global json, other\n    import json, types\n    other = types.ModuleType('json')")
+    kind = ModuleGlobalsKind(modules)
+    before = kind.snapshot()
+    app.use()
+    told = {change.name.rpartition(".")[2]: change.level for change in kind.diff(before, kind.snapshot())}
+    assert told == {"json": Level.NOTED, "other": Level.SUSPECT}
+
+
 def test_a_numbered_name_that_stands_nowhere_is_noted(load: Load, modules: ProjectModules) -> None:
     app: Any = load("def bind(name): globals()[name] = bind\nsaid_1 = None\ndel said_1")
     kind = ModuleGlobalsKind(modules)

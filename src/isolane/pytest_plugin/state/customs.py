@@ -3,7 +3,7 @@
 A cache that every test fills, a configuration that a fixture resets before each test to what it was: to give up a
 process for them would be to run each test in a process of its own. So there is a budget for fresh processes, a share of
 the tests' own time. While it is used up, processes go on with what is only suspect; and when three tests have been
-seen to leave a suspect change at one place, or ten a dangerous one, they go on with that for good.
+seen to leave a suspect change at one place, or five a dangerous one, they go on with that for good.
 
 What that could hide is not believed: a test that fails in such a process is run once more in a fresh one. If it passes
 there, the places that were dirty in its process are *doubted*: nothing is lived with there any more, also when the
@@ -18,13 +18,13 @@ from enum import IntEnum
 
 from isolane.model.state import Change, Leak, Level
 
-ENOUGH_OWNERS = {Level.SUSPECT: 3, Level.DANGEROUS: 10}
+ENOUGH_OWNERS = {Level.SUSPECT: 3, Level.DANGEROUS: 5}
 """How many tests have to leave a change at one place."""
-SHARE = 0.1
+SHARE = 0.05
 """How much of the tests' own time fresh processes, and running tests again, may cost."""
 MOST = 1.0
 """The same where a test has failed for what was left: from here on the budget is overdrawn."""
-FREE = 5
+FREE = 3
 """How many fresh processes are not counted: a small suite gets all it needs."""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.tmpdir import get_user
 
 from isolane.model.errors import UsageError
 from isolane.pytest_plugin.engine import engine_of
@@ -89,6 +91,12 @@ def make_watch(config: pytest.Config, finds: Accepted | None = None, modules: Se
     )
 
 
+def _temporary_root() -> list[Path]:
+    """Return where pytest's temporary directories are, if that is not where all such files are."""
+    root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    return [Path(root, f"pytest-of-{get_user() or 'unknown'}").absolute()] if root else []
+
+
 def unseen_kinds(config: pytest.Config) -> set[str]:
     """Return the kinds that are not a test's to leave.
 
@@ -112,7 +120,7 @@ def kinds_of(config: pytest.Config, unseen: Collection[str], modules: Sequence[s
         config.rootpath,
         modules,
         caches=cache_references(config),
-        temporary=[Path(config.invocation_params.dir, base)] if base else [],
+        temporary=[Path(config.invocation_params.dir, base)] if base else _temporary_root(),
         databases=config.getini("isolane_databases"),
     )
     try:
