@@ -259,9 +259,9 @@ def attributes_of(cls: type) -> dict[str, Any]:
 
 def attributes_of_function(function: Any) -> dict[str, Any] | None:
     """Return a function's ``__dict__``, or ``None`` for one that has none yet: asking for it would make one."""
-    known = function.__globals__, function.__builtins__, function.__kwdefaults__
+    known = {id(function.__globals__), id(function.__builtins__), id(function.__kwdefaults__)}
     for found in get_referents(function):
-        if type(found) is dict and not any(found is other for other in known):
+        if type(found) is dict and id(found) not in known:
             return function.__dict__  # type: ignore[no-any-return]
     return None
 

@@ -193,6 +193,7 @@ class Walk:
     def read(self, name: str, roots: Iterable[Root], is_free: Callable[[int], bool]) -> Region:
         """Return the region of these roots. is_free: whether a thing, by its id, is nobody else's yet."""
         found: dict[PlaceKey, Place] = {}
+        lazily_made: dict[int, frozenset[str]] = {}
         waiting = deque(Place(*root, _NOTHING, 0, False) for root in roots)
         while waiting:
             place = waiting.popleft()
@@ -201,10 +202,11 @@ class Walk:
                 continue
             place = found[key] = place._replace(content=place.sort.read(place.thing))
             if place.depth < DEEPEST or place.sort is places.INSTANCE:
-                waiting.extend(self._children(place))
+                waiting.extend(self._children(place, lazily_made))
         return Region(name, found)
 
-    def _children(self, place: Place) -> Iterator[Place]:
+    def _children(self, place: Place, lazily_made: dict[int, frozenset[str]]) -> Iterator[Place]:
+        """Yield what is in a place and can be changed. lazily_made: what is known of classes, by their ids."""
         sort, content, depth = place.sort, place.content, place.depth + 1
         keys: Iterable[Any] = content.keys if sort.is_keyed else range(len(content.values))
         for key, value in islice(zip(keys, content.values, strict=False), LARGE):
@@ -215,8 +217,10 @@ class Walk:
                 if type(key) is str and not self._follows(key):
                     continue
             elif sort is places.INSTANCE and key == "__dict__":
-                lazily_made = places.lazily_made(type(place.thing))
-                yield place._replace(thing=value, sort=places.NAMESPACE, lazily_made=lazily_made)
+                of_class = type(place.thing)
+                if id(of_class) not in lazily_made:
+                    lazily_made[id(of_class)] = places.lazily_made(of_class)
+                yield place._replace(thing=value, sort=places.NAMESPACE, lazily_made=lazily_made[id(of_class)])
                 continue
             where = place.name + sort.step(key)
             container = places.container_sort(cls)

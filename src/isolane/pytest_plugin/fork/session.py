@@ -141,14 +141,16 @@ class ForkSession:
         self._renewals = Renewals(leak_report)
         self._watch = make_watch(self.config) if leak_report is not None else None
         self._suspicion = Suspicion(self._watch) if self._watch is not None else None
+        # What lives now lives as long as the run: taken out of the collector's sight, its pages stay shared. It
+        # stays there until the process ends, which is a good part of a second sooner for it. First of all, so that
+        # what the first look keeps does not have the collector come a second time.
+        was_frozen = gc.get_freeze_count()
+        gc.collect()
+        gc.freeze()
         if self._watch is not None:
             self._watch.customs = self._renewals.customs
             self._watch.begin()
         self._controller = Controller(self._units, self._count, self._work, self, self._limits)
-        # What lives now lives as long as the run: taken out of the collector's sight, its pages stay shared. It
-        # stays there until the process ends, which is a good part of a second sooner for it.
-        was_frozen = gc.get_freeze_count()
-        gc.collect()
         gc.freeze()
         self._state.before_fork(self.config)
         try:
