@@ -114,9 +114,9 @@ def _needs(names: Sequence[str], around: Surroundings) -> dict[str, Callable[[An
 
         registered = databases(around.databases, around.root)
         needs["rows"] = lambda make: make(registered)
-    if set(OF_PROJECT) & set(names):
+    if {*OF_PROJECT, "logging"} & set(names):
         from isolane.process_state.project_modules import ProjectModules
 
         modules = ProjectModules([around.root], around.modules)
-        needs |= dict.fromkeys(OF_PROJECT, lambda make: make(modules))
+        needs |= dict.fromkeys((*OF_PROJECT, "logging"), lambda make: make(modules))
     return needs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -12,7 +13,9 @@ from isolane.model.state import Change, Level, Plain
 from isolane.process_state.dict_version import tells_of_attributes, version_piece
 from isolane.process_state.glance import Signs, Unsure
 from isolane.process_state.memory import length_piece
+from isolane.process_state.project_modules import ProjectModules
 from isolane.process_state.sequences import rebase_items, same_items
+from isolane.process_state.sources import Sources
 
 _ROOT = "root"
 _MODULE_SETTINGS = ("raiseExceptions", "lastResort", "_loggerClass", "_logRecordFactory", "_warnings_showwarning")
@@ -52,13 +55,16 @@ class LoggerState(NamedTuple):
 class LoggingKind:
     """Levels, handlers, filters and switches of every logger, ``logging.disable``, the module's settings.
 
+    modules: whose text says who asks for a logger; where there are none, nothing is noted.
+
     A logger that came to be during the test is made like new. pytest's capturing handlers, which come and go
     with the phases of a test, are never brought back, and taken away only where a test had put them.
     """
 
     name = "logging"
 
-    def __init__(self) -> None:
+    def __init__(self, modules: ProjectModules | None = None) -> None:
+        self._sources = Sources(modules) if modules is not None else None
         self._known: Mapping[str, Any] = {}
         self._loggers: list[tuple[str, logging.Logger]] = [(_ROOT, logging.root)]
 
@@ -120,8 +126,7 @@ class LoggingKind:
             if _equal(old, new):
                 continue
             was, now = _tell(old) if old else {}, _tell(new) if new else {}
-            # A logger that nobody had asked for before is hardly one that others log to.
-            level = Level.DANGEROUS if name in old_states else Level.SUSPECT
+            level = Level.DANGEROUS if name in old_states else self._level_of_new(name, new)
             changes += [
                 Change(self.name, f"{name}.{attribute}", was.get(attribute), now.get(attribute), level)
                 for attribute in was or now
@@ -135,6 +140,22 @@ class LoggingKind:
             if old_value is not new_value
         ]
         return changes
+
+    def _level_of_new(self, name: str, state: LoggerState | None) -> Level:
+        """Return how bad it is that a logger that nobody had asked for before is set.
+
+        It is hardly one that others log to. Where the project's text has its name but once, and no package of that
+        name can be imported, nobody does: then its level is only noted.
+        """
+        if state is None or self._sources is None or state.switches[2] or any(state.contents):
+            return Level.SUSPECT
+        if not self._sources.quote_once(name):
+            return Level.SUSPECT
+        try:
+            is_package = find_spec(name.partition(".")[0]) is not None
+        except (ImportError, ValueError):
+            is_package = True
+        return Level.SUSPECT if is_package else Level.NOTED
 
     def rebase(self, pending: LoggingSnapshot, before: LoggingSnapshot, after: LoggingSnapshot) -> LoggingSnapshot:
         """Change what was changed, attribute by attribute; handlers and filters one by one."""

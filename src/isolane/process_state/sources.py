@@ -55,6 +55,12 @@ class Sources:
             self._counters[key] = self._whole and any(found) and None not in found
         return self._counters[key]
 
+    def quote_once(self, name: str) -> bool:
+        """Return whether a name stands in all of the texts once, in quotes."""
+        quoted = re.compile(rb"""(["'])""" + re.escape(name.encode(errors="replace")) + rb"\1")
+        found = sum(len(quoted.findall(text)) for _, text in self._texts(again=True))
+        return self._whole and found == 1
+
     def _texts(self, *, again: bool = False) -> Iterator[tuple[str, bytes]]:
         """Yield the files that were not read yet, or all of them, and what is in them."""
         for module in self._modules.current().values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ import pytest
 
 from isolane.model.state import Level
 from isolane.process_state.class_attributes import ClassAttributesKind
+from isolane.process_state.logging_state import LoggingKind
 from isolane.process_state.module_globals import ModuleGlobalsKind
 from isolane.process_state.project_modules import ProjectModules
 from isolane.process_state.sources import Sources
@@ -129,3 +131,24 @@ def test_a_numbered_name_that_stands_nowhere_is_noted(load: Load, modules: Proje
         app.bind(name)
     told = {change.name.rpartition(".")[2]: change.level for change in kind.diff(before, kind.snapshot())}
     assert told == {"made_up_7": Level.NOTED, "said_1": Level.SUSPECT, "unnumbered": Level.SUSPECT}
+
+
+def test_the_level_of_a_logger_that_one_place_names_is_noted(load: Load, modules: ProjectModules) -> None:
+    load("""
+        ONE = "isolane_once"
+        TWICE = ["isolane_twice", 'isolane_twice']
+        PACKAGE = "sqlite3"
+        HEARD = "isolane_heard"
+    """)
+    kind = LoggingKind(modules)
+    before = kind.snapshot()
+    names = ("isolane_once", "isolane_twice", "isolane_never", "isolane_heard", "sqlite3")
+    try:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger("isolane_heard").addHandler(logging.StreamHandler())
+        told = {change.name: change.level for change in kind.diff(before, kind.snapshot())}
+    finally:
+        kind.restore(before)
+    assert {name for name, level in told.items() if level is Level.NOTED} == {"isolane_once.level"}
+    assert {f"{name}.level" for name in names} <= set(told)
