@@ -337,6 +337,38 @@ def test_who_fails_in_a_process_that_is_not_clean_is_run_again_in_a_fresh_one(pr
     assert len(ends) == 41
 
 
+NOTING = {
+    "names.py": """
+        class Named:
+            made = 0
+            def __init__(self):
+                Named.made += 1
+                self.name = f"named {Named.made}"
+    """,
+    "test_names.py": """
+        from names import Named
+        def test_makes(): Named()
+        def test_makes_more(): Named()
+        def test_meets(): assert Named().name == "named 1"
+        def test_goes_on(): Named()
+    """,
+}
+
+
+def test_who_fails_behind_what_is_only_noted_is_run_again_in_a_fresh_process(project):
+    ended = project.write(NOTING).pytest(*TWO, "-q")
+    assert ended.code == 0, ended.out
+    assert "left state behind" not in ended.out
+
+
+def test_what_is_noted_is_told_by_its_place(project):
+    ended = project.write(NOTING).pytest(
+        *SERIAL, "--isolane-leaks=report", "-q", "--deselect", "test_names.py::test_meets", COLUMNS="200"
+    )
+    assert lines_with(ended.out, "class_attributes names.Named.made: left otherwise by 3 tests (noted)")
+    assert not lines_with(ended.out, "test_names.py::test_makes: ")
+
+
 def test_nobody_stands_unchecked_where_a_window_was_dirty(project):
     """Tests of a millisecond: their module's globals are not looked at after each, and yet the victim is right."""
     body = "\n".join(f"def test_{number}(): work()" for number in range(300))
