@@ -8,7 +8,7 @@ seen to leave a suspect change at one place, or five a dangerous one, they go on
 What that could hide is not believed: a test that fails in such a process is run once more in a fresh one. If it passes
 there, the places that were dirty in its process are *doubted*: nothing is lived with there any more, also when the
 budget is used up. Only while it is *overdrawn*, and fresh processes have cost as much as the tests themselves, are they
-lived with like the others. So a run takes about twice its time at most, and still runs again who fails.
+lived with like the others. So doubts cost about the tests' own time at most, and who fails is still run again.
 """
 
 from __future__ import annotations
