@@ -80,7 +80,7 @@ def bound(lengths: Sequence[float], workers: int) -> tuple[float, bool]:
 
 def ours(node_ids: Sequence[str], seconds: list[float], expected: list[float] | None, dist: str, workers: int) -> float:
     """Return the makespan of isolane's order."""
-    units = dispatch_order(make_units(node_ids, dist, workers, seconds=expected), dist)
+    units = dispatch_order(make_units(node_ids, dist, workers, seconds=expected), dist, workers)
     return forked_makespan(units, seconds, workers)
 
 

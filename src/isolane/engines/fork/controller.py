@@ -220,7 +220,7 @@ class Controller:
         worker.waiting = False
         if worker.current is None:
             worker.current, worker.ahead = worker.ahead, None
-            self._dispatcher.give_next(worker)  # one unit is always waiting, so that the worker never does
+            self._dispatcher.unit_begun(worker)
 
     def _test_finished(self, worker: Worker, verdict: int) -> None:
         worker.running = None
