@@ -312,7 +312,7 @@ class Controller:
         self._listener.worker_crashed(crash, replaced=bool(queued) and self._may_replace() and not self.board.stopped)
         for task in given_up:
             self._listener.given_up(task.payload.left, crash.cause)
-        if self._stillborn >= _MOST_STILLBORN:
+        if self._stillborn >= _MOST_STILLBORN and not self.winding_up:
             raise RuntimeError(f"{self._stillborn} workers in a row ended before their first test; {crash.cause}")
 
     def _may_replace(self) -> bool:
