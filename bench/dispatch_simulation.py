@@ -5,7 +5,7 @@
 Durations are those of the newest run in each downstream suite's event logs (bench/fork_engine.py leaves some).
 isolane's order goes by what is expected: the very durations ("durations known": what the order itself is worth), those
 of the run before ("isolane": as it is), nothing ("first run"). isolane's units and order are the real ones
-(planning.units, planning.dispatch), given out as engines/fork/controller.py does; xdist's are handed out by its own
+(planning.units, planning.dispatch), given out as engines/fork/dispatcher.py does; xdist's are handed out by its own
 schedulers. Nothing but tests takes time.
 
 The bound: all tests over the workers; the longest unit; and, where few units are left for each worker, that of so many

@@ -9,7 +9,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -177,9 +177,7 @@ def test_what_waits_behind_a_long_test_is_taken_by_whoever_has_nothing_left(tmp_
 
 def test_nothing_long_waits_behind_a_long_unit_while_another_worker_could_have_it():
     reader, writer = os.pipe()
-    units = [
-        replace(unit, seconds=seconds) for unit, seconds in zip(units_of(1, 1, 1, 1, 1), (9.0, 6.0, 5.0, 4.0, 0.1))
-    ]
+    units = [Unit(f"unit-{number}", (number,), seconds) for number, seconds in enumerate((9.0, 6.0, 5.0, 4.0, 0.1))]
 
     def longest_waits(lane: Lane, test: int) -> None:
         if test == 0:
@@ -250,7 +248,7 @@ def test_workers_that_die_before_any_test_are_not_replaced_for_ever():
     def worker(lane: Lane) -> NoReturn:
         os._exit(9)
 
-    with pytest.raises(RuntimeError, match="^5 workers in a row .* exited with code 9"):
+    with pytest.raises(RuntimeError, match=r"^5 workers in a row .* exited with code 9"):
         Controller(units_of(1, 1), 2, worker, heard).run()
     assert len(heard.workers) <= 10
     assert_nothing_is_left(heard)
@@ -265,7 +263,7 @@ def test_the_cause_of_the_end_is_told_whatever_becomes_of_those_that_were_still_
             signal.pause()  # and be interrupted, without having begun a test
         os._exit(9)
 
-    with pytest.raises(RuntimeError, match="^5 workers in a row .* exited with code 9"):
+    with pytest.raises(RuntimeError, match=r"^5 workers in a row .* exited with code 9"):
         Controller(units_of(1, 1), 2, worker, heard).run()
     assert heard.crashes[-1].worker == "gw0"
     assert_nothing_is_left(heard)
