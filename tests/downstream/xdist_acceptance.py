@@ -26,7 +26,7 @@ SUITE = Suite(
     special="",
     python=(3, 10),
     quick=False,
-    seconds=900,
+    seconds=3600,
     arguments=("testing",),
     requirements=(
         "exceptiongroup==1.3.1 ; python_full_version < '3.11'",
