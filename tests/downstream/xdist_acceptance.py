@@ -167,7 +167,7 @@ class Acceptance:
         """Run tests with ISOLANE_ENGINE; return for each its ``outcome`` and the ``engines`` of the runs inside it."""
         outcomes = self.folder / f"outcomes-{engine}.json"
         tests = [f"testing/{node_id}" for node_id in node_ids]
-        done = self._pytest(engine, "--tb=short", f"--basetemp={self.folder / f'in-{engine}'}", "--timeout=60", *tests)
+        done = self._pytest(engine, "--tb=short", f"--basetemp={self.folder / f'in-{engine}'}", "--timeout=300", *tests)
         print(done.stdout)
         noted = json.loads(outcomes.read_text(encoding="utf-8"))
         return {node_id.removeprefix("testing/"): one for node_id, one in noted.items()}
