@@ -5,7 +5,7 @@
 Durations are those of the newest run in each downstream suite's event logs (bench/fork_engine.py leaves some).
 isolane's order goes by what is expected: the very durations ("durations known": what the order itself is worth), those
 of the run before ("isolane": as it is), nothing ("first run"). isolane's units and order are the real ones
-(planning.units, planning.dispatch), given out as engines/fork/controller.py does; xdist's are handed out by its own
+(planning.units, planning.dispatch), given out as engines/fork/dispatcher.py does; xdist's are handed out by its own
 schedulers. Nothing but tests takes time.
 
 The bound: all tests over the workers; the longest unit; and, where few units are left for each worker, that of so many
@@ -80,7 +80,7 @@ def bound(lengths: Sequence[float], workers: int) -> tuple[float, bool]:
 
 def ours(node_ids: Sequence[str], seconds: list[float], expected: list[float] | None, dist: str, workers: int) -> float:
     """Return the makespan of isolane's order."""
-    units = dispatch_order(make_units(node_ids, dist, workers, seconds=expected), dist)
+    units = dispatch_order(make_units(node_ids, dist, workers, seconds=expected), dist, workers)
     return forked_makespan(units, seconds, workers)
 
 

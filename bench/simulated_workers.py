@@ -14,33 +14,41 @@ from typing import Any
 from xdist import scheduler
 from xdist.remote import Producer
 
-from isolane.planning.dispatch import richest
+from isolane.planning.dispatch import even_share, may_wait_ahead, richest
 from isolane.planning.units import Unit
 
 
 def forked_makespan(units: Sequence[Unit], seconds: Sequence[float], count: int) -> float:
     """Return when the last worker has ended.
 
-    units: in the order of dispatch. seconds: how long each test takes. A worker has a unit and one ahead; who has
-    neither takes what another has ahead, the longest first (``engines/fork/controller.py``).
+    units: in the order of dispatch. seconds: how long each test takes. A worker has a unit and, where it
+    may, one ahead; who has neither takes from the queue, else what another has ahead, the longest first
+    (``engines/fork/dispatcher.py``).
     """
     queue = deque(units)
     workers = range(min(count, len(units)))
-    current = {worker: queue.popleft() for worker in workers}
-    ahead = {worker: queue.popleft() for worker in workers if queue}
-    ends = [(_length(unit, seconds), worker) for worker, unit in current.items()]
-    heapq.heapify(ends)
+    share = even_share(units, count)
+    first = [queue.popleft() for _ in workers]
+    ahead: dict[int, Unit] = {}
+    ends: list[tuple[float, int]] = []
+
+    def begin(worker: int, unit: Unit, now: float) -> None:
+        heapq.heappush(ends, (now + _length(unit, seconds), worker))
+        if queue and may_wait_ahead(queue[0], unit, share):
+            ahead[worker] = queue.popleft()
+
+    for worker in workers:
+        begin(worker, first[worker], 0.0)
     now = 0.0
     while ends:
         now, worker = heapq.heappop(ends)
         unit = ahead.pop(worker, None)
-        if unit is None and ahead:  # nothing is queued, else it would have something ahead
+        if unit is None and queue:
+            unit = queue.popleft()
+        if unit is None and ahead:
             unit = ahead.pop(int(richest({str(other): waiting for other, waiting in ahead.items()})[0]))
-        if unit is None:
-            continue
-        if queue:
-            ahead[worker] = queue.popleft()
-        heapq.heappush(ends, (now + _length(unit, seconds), worker))
+        if unit is not None:
+            begin(worker, unit, now)
     return now
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Container
 from pathlib import Path
 
@@ -35,7 +34,6 @@ def test_a():
 @pytest.mark.downstream
 @pytest.mark.slow
 @pytest.mark.timeout(SUITE.seconds)
-@pytest.mark.skipif(sys.version_info < SUITE.python, reason="its requirements are pinned for Python 3.11 and newer")
 def test_each_of_xdists_own_tests_does_what_the_page_says(tmp_path: Path) -> None:
     cache = cache_folder()
     rows = read_page()

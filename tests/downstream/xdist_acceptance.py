@@ -24,13 +24,15 @@ SUITE = Suite(
     version="3.8.0",
     sha256="7e578125ec9bc6050861aa93f2d59f1d8d085595d6551c2c90b6f4fad8d3a9f1",
     special="",
-    python=(3, 11),
+    python=(3, 10),
     quick=False,
-    seconds=900,
+    seconds=3600,
     arguments=("testing",),
     requirements=(
+        "exceptiongroup==1.3.1 ; python_full_version < '3.11'",
         "execnet==2.1.2",
-        "filelock==4.2.11",
+        "filelock==4.1.0 ; python_full_version < '3.11'",
+        "filelock==4.2.11 ; python_full_version >= '3.11'",
         "iniconfig==2.3.1",
         "packaging==26.3",
         "pexpect==4.9.0",
@@ -43,6 +45,8 @@ SUITE = Suite(
         "pytest==8.4.2",
         "setuptools-scm==10.3.4",
         "setuptools==84.2.1",
+        "tomli==2.5.0 ; python_full_version < '3.11'",
+        "typing-extensions==4.16.0 ; python_full_version < '3.11'",
         "vcs-versioning==2.6.0",
     ),
     tests=212,
@@ -163,7 +167,7 @@ class Acceptance:
         """Run tests with ISOLANE_ENGINE; return for each its ``outcome`` and the ``engines`` of the runs inside it."""
         outcomes = self.folder / f"outcomes-{engine}.json"
         tests = [f"testing/{node_id}" for node_id in node_ids]
-        done = self._pytest(engine, "--tb=short", f"--basetemp={self.folder / f'in-{engine}'}", "--timeout=60", *tests)
+        done = self._pytest(engine, "--tb=short", f"--basetemp={self.folder / f'in-{engine}'}", "--timeout=300", *tests)
         print(done.stdout)
         noted = json.loads(outcomes.read_text(encoding="utf-8"))
         return {node_id.removeprefix("testing/"): one for node_id, one in noted.items()}

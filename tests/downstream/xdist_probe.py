@@ -35,8 +35,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Note the outcome; of a test that fails in two phases, the first."""
-    if report.outcome != "passed" or report.when == "call":
+    """Note the outcome; a test that has failed in any phase has failed."""
+    if report.failed:
+        _outcomes[report.nodeid] = "failed"
+    elif report.skipped or report.when == "call":
         outcome = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
         _outcomes.setdefault(report.nodeid, outcome)
 

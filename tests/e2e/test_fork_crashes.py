@@ -242,7 +242,7 @@ def killed_at_random(project, arguments: Sequence[str], choose: random.Random, n
         for moment in sorted(choose.sample(range(5, int(TESTS * 1.6)), KILLS_A_RUN)):
             alive: dict[str, int] = {}
             while len(notes.lines) < moment or not alive:
-                assert notes.read(20), "the run stands still"
+                assert notes.read(60), f"the run stands still after {len(notes.lines)} notes; {moment} are waited for"
                 if len(notes.lines) >= moment:
                     recorded = events(project.path)
                     ended = {event.worker for event in recorded if isinstance(event, WorkerStopped)} | killed

@@ -99,7 +99,7 @@ SUITE = {
         def test_more(number): pass
     """,
 }
-ARGUMENTS = ("-rA", "--durations=3", "--durations-min=0.05", "-o", "junit_family=xunit1")
+ARGUMENTS = ("-rA", "--durations=0", "--durations-min=0.05", "-o", "junit_family=xunit1")
 VARIES = re.compile(r"(?<=_)_+|0x[0-9a-f]+|\d+\.\d+s|in \d+\.\d\d|time=\"[\d.]+\"")
 
 
@@ -149,8 +149,9 @@ def test_a_forked_run_says_of_every_test_what_a_serial_run_says(project):
         texts = [sorted(section(out.out, title)) for out in (serial, forked)]
         assert texts[0] == texts[1]
     assert len(lines_with(forked.out, "LaneWarning: lane x 3")) == 1
-    slowest = [re.findall(r"^\d\.\d\ds call +(\S+)$", out.out, re.MULTILINE)[0] for out in (serial, forked)]
-    assert slowest == ["test_a_reports.py::test_slow"] * 2
+    for out in (serial, forked):
+        (slow,) = re.findall(r"^(\S+)s call +test_a_reports.py::test_slow$", out.out, re.MULTILINE)
+        assert float(slow) >= 0.06
     properties = [sorted(lines_with(out.out, "properties test_")) for out in (serial, forked)]
     assert properties[0] == properties[1]
     assert "('price', Decimal('1.10'))" in properties[1][0]

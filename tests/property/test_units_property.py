@@ -77,7 +77,7 @@ def test_the_order_of_dispatch_is_a_permutation_of_whole_units(
     suite: tuple[list[str], list[str | None], list[float] | None], dist: str, workers: int, keep: bool
 ) -> None:
     units = units_of(suite, dist, workers)
-    ordered = dispatch_order(units, dist, keep=keep)
+    ordered = dispatch_order(units, dist, workers, keep=keep)
 
     assert sorted(ordered, key=units.index) == units
     if keep:

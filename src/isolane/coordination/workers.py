@@ -222,6 +222,10 @@ class WorkerCoordinator(Generic[Payload]):
         else:
             self._queue.append(task)
 
+    def front(self, fits: Callable[[Task[Payload]], bool] | None = None) -> Task[Payload] | None:
+        """Return the task that would be given now; None where there is none. fits: as in :meth:`assign`."""
+        return next((task for task in self._queue if fits is None or fits(task)), None)
+
     def assign(self, worker: str, fits: Callable[[Task[Payload]], bool] | None = None) -> Assignment[Payload] | None:
         """Give the front of the queue to a live worker; None where the queue is empty.
 
@@ -229,13 +233,10 @@ class WorkerCoordinator(Generic[Payload]):
         does is given, None where none does.
         """
         record = self._live(worker)
-        position = 0
-        if fits is not None:
-            position = next((place for place, task in enumerate(self._queue) if fits(task)), len(self._queue))
-        if position >= len(self._queue):
+        task = self.front(fits)
+        if task is None:
             return None
-        task = self._queue[position]
-        del self._queue[position]
+        self._queue.remove(task)
         self._last_token = token = self._last_token + 1
         assignment = Assignment(task, worker, token, self._attempts.get(task.task_id, 0) + 1)
         if not record.holdings:

@@ -83,8 +83,6 @@ def _chunks(
     share = max(_SHORTEST_CHUNK_SECONDS, total / (workers * _CHUNKS_A_WORKER))
     last_share = max(_SHORTEST_CHUNK_SECONDS, total / (workers * _LAST_CHUNKS_A_WORKER))
     most = max(1, min(largest or _LARGEST_CHUNK, len(positions) // (workers * _CHUNKS_A_WORKER)))
-    if seconds and not largest:
-        most = _LARGEST_CHUNK if total else most
     units: list[Unit] = []
     chunk: list[int] = []
     taken = gone = 0.0

@@ -133,6 +133,22 @@ def test_tasks_are_given_in_the_order_of_the_queue(clock: FakeClock) -> None:
     assert coordinator.assign("gw0") is None
 
 
+def test_what_would_be_given_can_be_seen_before_and_what_does_not_fit_is_passed_over(clock: FakeClock) -> None:
+    coordinator = coordinator_of(clock, "gw0", tasks=2)
+
+    def second(task: Task[str]) -> bool:
+        return task.task_id == "t2"
+
+    assert [task and task.task_id for task in (coordinator.front(), coordinator.front(second))] == ["t1", "t2"]
+    assignment = coordinator.assign("gw0", second)
+    assert assignment is not None
+    assert assignment.task.task_id == "t2"
+    assert coordinator.front(second) is None
+    assert coordinator.assign("gw0", second) is None
+    assert given(coordinator, "gw0").task.task_id == "t1"
+    assert coordinator.front() is None
+
+
 def test_a_worker_runs_the_first_of_what_it_holds_and_the_rest_waits_ahead(clock: FakeClock) -> None:
     coordinator = coordinator_of(clock, "gw0", tasks=2)
     first, second = given(coordinator, "gw0"), given(coordinator, "gw0")

@@ -175,6 +175,24 @@ def test_what_waits_behind_a_long_test_is_taken_by_whoever_has_nothing_left(tmp_
     assert [test for worker, test in heard.finished if worker == slow] == [0]
 
 
+def test_nothing_long_waits_behind_a_long_unit_while_another_worker_could_have_it():
+    reader, writer = os.pipe()
+    units = [Unit(f"unit-{number}", (number,), seconds) for number, seconds in enumerate((9.0, 6.0, 5.0, 4.0, 0.1))]
+
+    def longest_waits(lane: Lane, test: int) -> None:
+        if test == 0:
+            os.read(reader, 1)
+        elif test == 3:
+            os.write(writer, b"x")
+
+    _, heard = run(units, 2, longest_waits)
+    os.close(reader)
+    os.close(writer)
+
+    (slow,) = {worker for worker, test in heard.started if test == 0}
+    assert [test for worker, test in heard.started if worker != slow][:3] == [1, 2, 3]
+
+
 @pytest.mark.req("S3.1")
 def test_a_crash_costs_the_running_test_and_the_rest_of_its_unit_goes_on_elsewhere():
     units = units_of(4, 4)
@@ -230,9 +248,24 @@ def test_workers_that_die_before_any_test_are_not_replaced_for_ever():
     def worker(lane: Lane) -> NoReturn:
         os._exit(9)
 
-    with pytest.raises(RuntimeError, match="exited with code 9"):
+    with pytest.raises(RuntimeError, match=r"^5 workers in a row .* exited with code 9"):
         Controller(units_of(1, 1), 2, worker, heard).run()
     assert len(heard.workers) <= 10
+    assert_nothing_is_left(heard)
+
+
+def test_the_cause_of_the_end_is_told_whatever_becomes_of_those_that_were_still_there():
+    heard = Heard()
+
+    def worker(lane: Lane) -> NoReturn:
+        if lane.worker == "gw0":
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.pause()  # and be interrupted, without having begun a test
+        os._exit(9)
+
+    with pytest.raises(RuntimeError, match=r"^5 workers in a row .* exited with code 9"):
+        Controller(units_of(1, 1), 2, worker, heard).run()
+    assert heard.crashes[-1].worker == "gw0"
     assert_nothing_is_left(heard)
 
 

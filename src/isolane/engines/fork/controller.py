@@ -220,7 +220,7 @@ class Controller:
         worker.waiting = False
         if worker.current is None:
             worker.current, worker.ahead = worker.ahead, None
-            self._dispatcher.give_next(worker)  # one unit is always waiting, so that the worker never does
+            self._dispatcher.unit_begun(worker)
 
     def _test_finished(self, worker: Worker, verdict: int) -> None:
         worker.running = None
@@ -312,7 +312,7 @@ class Controller:
         self._listener.worker_crashed(crash, replaced=bool(queued) and self._may_replace() and not self.board.stopped)
         for task in given_up:
             self._listener.given_up(task.payload.left, crash.cause)
-        if self._stillborn >= _MOST_STILLBORN:
+        if self._stillborn >= _MOST_STILLBORN and not self.winding_up:
             raise RuntimeError(f"{self._stillborn} workers in a row ended before their first test; {crash.cause}")
 
     def _may_replace(self) -> bool:

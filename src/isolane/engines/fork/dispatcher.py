@@ -1,4 +1,4 @@
-"""Who gets which unit, and when: one runs, one waits ahead, and who has nothing takes from the richest.
+"""Who gets which unit, and when: one runs, a short one waits ahead, and who has nothing takes from the richest.
 
 Where tests have needs, a unit is given only to a worker that may run it beside what all the others run now or next.
 """
@@ -11,7 +11,7 @@ from isolane.coordination.workers import Task, WorkerCoordinator
 from isolane.engines.fork.known_worker import Share, Worker
 from isolane.engines.fork.lane import FINISH, ONE_TEST, PAUSE, Board, Order
 from isolane.model.clock import Clock
-from isolane.planning.dispatch import richest
+from isolane.planning.dispatch import even_share, may_wait_ahead, richest
 from isolane.planning.needs import NOTHING, may_run_beside, needs_together
 from isolane.planning.units import Unit
 
@@ -35,6 +35,7 @@ class Dispatcher:
         self.have_needs = any(unit.needs != NOTHING for unit in units)
         self._units = units
         self._count = count
+        self._share = even_share(units, count)
         self._board = board
         self._workers = workers
         for number, unit in enumerate(units):
@@ -65,6 +66,15 @@ class Dispatcher:
         worker.ahead = assignment
         worker.lane.give(assignment.task.payload.order(assignment.token))
         return True
+
+    def unit_begun(self, worker: Worker) -> None:
+        """A worker has begun a unit: the next may wait for it, so that it need not ask."""
+        following = self.coordinator.front(self._fits(worker))
+        if following is None or worker.current is None:
+            return
+        current = self._unit_of(worker.current.task.payload)
+        if may_wait_ahead(self._unit_of(following.payload), current, self._share):
+            self.give_next(worker)
 
     def work_wanted(self, worker: Worker) -> None:
         """A worker waits for more: from the queue, else from the worker that has most waiting, else it may go.

@@ -178,9 +178,8 @@ class ForkSession:
                 replace(unit, needs=needs_together(needs[test] for test in unit.tests if test in needs))
                 for unit in units
             ]
-        return dispatch_order(
-            units, dist, keep=self._keep_order or not getattr(self.config.option, "loadscopereorder", True)
-        )
+        keep = self._keep_order or not getattr(self.config.option, "loadscopereorder", True)
+        return dispatch_order(units, dist, self._count, keep=keep)
 
     def _specs(self) -> list[Spec]:
         return [Spec(f"gw{number}") for number in range(self._count)]
