@@ -28,7 +28,7 @@ class Allowance:
     From a pool that was not busy nothing is learned; nor where taken and refused calls alternate, since there rows are
     refused for their own sake. A call that is refused well before the limit refutes all of it.
 
-    The window is between two lengths: with the shorter a call was refused (or Retry-After told that it would be), with
+    The window is what Retry-After makes it. Else it is between two lengths: with the shorter a call was refused, with
     the longer it was taken. Each round without a refusal tries the middle and, when both have met, what is shorter.
 
     permits: how many calls may be under way. step: seconds; to be without room for less than that is none. Times are
@@ -46,10 +46,12 @@ class Allowance:
         self._refused_at: float | None = None
         """When the first refusal came, of those after which no call has been taken yet."""
         self._full_until = float("-inf")
-        """The latest moment at which there was no room, as far as is known."""
+        """The latest moment at which there was no room, as far as is known; was_told: from Retry-After."""
+        self._was_told = False
         self._limit = 0
         """0: nothing is known."""
-        self._window = self._too_short = self._shortened = 0.0
+        self._window = self._safe = self._too_short = self._shortened = 0.0
+        """The last with which all calls of a round were taken is safe."""
         self._round = self._pause = 0
         """Calls taken with the window as it is; rounds until it is tried shorter."""
         self._is_proven = False
@@ -68,6 +70,7 @@ class Allowance:
             if self._limit:
                 self._doubt(began)
         self._full_until = max(self._full_until, began + retry_after)
+        self._was_told = retry_after > 0
 
     def taken(self, began: float) -> bool:
         """Note that a call was answered; return whether more is tried now, which had better begin with one call."""
@@ -77,7 +80,7 @@ class Allowance:
             self._count = 0
         if self._since is None:
             self._since = began
-        self._taken.append(began)
+        self._remember(began)
         self._count += 1
         self._round += 1
         return 0 < self._limit <= self._round and self._tries_more()
@@ -87,10 +90,17 @@ class Allowance:
         self._since = None
         self._count = self._round = 0
 
+    def _remember(self, began: float) -> None:
+        later = []  # Calls do not end in the order in which they began.
+        while self._taken and self._taken[-1] > began:
+            later.append(self._taken.pop())
+        self._taken.append(began)
+        self._taken.extend(reversed(later))
+
     def _doubt(self, began: float) -> None:
         """Forget what was learned if a call is refused with less than three quarters of the limit taken."""
         lately = 0
-        while lately < len(self._taken) and self._taken[-lately - 1] > began - self._window:
+        while lately < len(self._taken) and self._taken[-lately - 1] > began - self._safe * (1 + _NARROW):
             lately += 1
         if lately < 0.75 * self._limit:
             self._limit = 0
@@ -101,7 +111,7 @@ class Allowance:
     def _has_room_again(self, began: float, refused_at: float) -> None:
         if self._limit:
             first = self._taken[-self._limit]
-            window = began - first
+            window = (min(began, self._full_until) if self._was_told else began) - first
             if window > _OUT_OF_SCALE * self._window:
                 self._limit = 0
             elif window > self._window:
@@ -115,16 +125,19 @@ class Allowance:
                     self._limit = min(self._count, _MOST)
                     self._is_proven = False
                     share = self._limit / self._count
-                    self._set(window * share, (self._full_until - self._since) * share)
+                    full = self._full_until - self._since
+                    self._set((full if self._was_told else window) * share, full * share)
 
     def _set(self, window: float, too_short: float) -> None:
-        self._window, self._too_short = window, min(too_short, window)
+        self._window = self._safe = window
+        self._too_short = min(too_short, window)
         self._shortened = window * _NARROW / 2
         self._round, self._pause = 0, _PAUSE
 
     def _tries_more(self) -> bool:
         self._round = 0
         self._is_proven = True
+        self._safe = self._window
         unknown = self._window - self._too_short
         if unknown > self._window * _NARROW:
             self._window -= unknown / 2
