@@ -278,11 +278,11 @@ def test_where_the_system_starts_no_worker_at_all_that_is_said(monkeypatch: pyte
     refusing(monkeypatch, lambda _: True)
     starts = Starts(patience=0.2)
 
-    with pytest.raises(IsolaneError, match=r"no process for worker gw[01]: it was asked \d times") as failed:
+    with pytest.raises(IsolaneError, match=r"no process for worker gw[01]: it was asked \d+ times") as failed:
         run(units_of(1, 1), 2, nothing, starts=starts)
 
     assert failed.value.slug == "no-room"
-    assert len(starts.audit.refusals) >= 4
+    assert {record.request for record in starts.audit.refusals} == {"worker gw0", "worker gw1"}
 
 
 def test_another_error_of_a_fork_is_not_taken_for_want_of_room(monkeypatch: pytest.MonkeyPatch):
