@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from pairs import QUIET, temporary
+from pairs import QUIET, clean_environment, temporary
 
 from isolane.coordination.sessions import SessionManager, SessionState
 from isolane.history.runs import summaries
@@ -43,6 +43,7 @@ def measure(home: Path, sessions: int, workers: int) -> None:
         subprocess.Popen(
             [sys.executable, "-m", "pytest", *QUIET, "-n", str(workers), "--dist=load", f"test_{number}.py"],
             cwd=home,
+            env=clean_environment(),
             stdout=subprocess.DEVNULL,
         )
         for number in range(sessions)
