@@ -39,13 +39,18 @@ class Timing:
     processor: float
 
 
-def timed(command: Sequence[str], directory: Path, **environment: str) -> Timing:
-    """Run a command to its end and return what it took; it must exit with 0 or 1.
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what changes how pytest runs, and with bytecode kept, as it is where people work.
 
-    Bytecode is kept, as it is where people work: without it pytest rewrites and compiles every plugin's modules, and
-    the tests, at each start, which says nothing of what they do.
+    Without that pytest rewrites and compiles every plugin's modules, and the tests, at each start, which says nothing
+    of what they do.
     """
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
+    return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
+
+
+def timed(command: Sequence[str], directory: Path, **environment: str) -> Timing:
+    """Run a command to its end and return what it took; it must exit with 0 or 1."""
+    clean = clean_environment()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     done = subprocess.run(command, cwd=directory, env=clean | environment, capture_output=True, text=True, check=False)

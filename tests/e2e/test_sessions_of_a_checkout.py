@@ -61,6 +61,31 @@ def test_each_run_counts_its_own_coverage_or_says_who_is_in_the_way(suite: Proje
     assert ".coverage is held by session" in listed[1]["reason"]
 
 
+@pytest.mark.req("F3")
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (("pytest", "--isolane-record=off", "--junitxml=report.xml"), "report.xml"),
+        (("coverage", "run", "-m", "pytest"), ".coverage"),
+    ],
+    ids=["not recorded", "coverage run"],
+)
+def test_a_run_that_is_not_recorded_has_its_files_to_itself(suite: Project, words: tuple[str, ...], file: str) -> None:
+    with suite.start(*words, "test_a.py") as first:
+        (suite.path / "began").read_text()
+        (listed,) = suite.isolane("sessions", "--json").data
+        refused = suite.module(*words, "test_b.py", "--isolane-conflict=fail")
+        (suite.path / "go").write_text("")
+        first.communicate(timeout=60)
+    after = suite.module(*words, "test_b.py", "--isolane-conflict=fail")
+
+    assert listed["state"] == "running"
+    assert (first.returncode, refused.code, after.code) == (0, 4, 0), refused.text + after.text
+    assert f"isolane: {suite.path}/{file} is held by session {listed['session_id']} since" in refused.err
+    assert not suite.runs()
+    assert [one["state"] for one in suite.isolane("sessions", "--json").data] == ["failed"]  # the one that was refused
+
+
 @pytest.mark.req("F7")
 def test_a_run_is_listed_and_cancelled(suite: Project) -> None:
     with suite.start("pytest", "-n", "2", "test_a.py") as run:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 from typing import Any
 
 import pytest
+
+from isolane.engines import pytest_process, serial
+from isolane.model.plan import RunPlan
+from isolane.usecases.execution import Silence
+from isolane.usecases.stress import StressRequest, stress
 
 FORKED = {
     "test_a.py": """
@@ -89,3 +96,44 @@ def test_fresh_runs_collect_each_time(project: Any, fresh: tuple[str, ...]) -> N
     assert ended.code == 0, ended.text
     assert len((project.path / "collected").read_text().splitlines()) == 2
     assert ("PYTHONHASHSEED=random gives each" in ended.out) is not bool(fresh)
+
+
+REFUSES = """
+    import errno
+    import os
+
+    real, tried = os.fork, []
+
+    def fork():
+        tried.append(1)
+        if len(tried) <= {times}:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        return real()
+
+    os.fork = fork
+"""
+
+
+def test_a_run_that_the_system_has_no_room_for_is_made_later(project: Any) -> None:
+    project.write({"test_a.py": "def test_a(): pass\n", "conftest.py": REFUSES.format(times=2)})
+    ended = project.isolane("stress", "3", "-n", "2", "--json")
+    assert ended.code == 0, ended.text
+    assert (ended.data["runs"], ended.data["forked"], ended.data["failed_runs"]) == (3, True, 0)
+
+
+def test_a_fresh_run_that_the_system_has_no_room_for_is_made_later(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write({"test_a.py": "def test_a(): pass\n"})
+    real, tried = pytest_process.run_pytest, []
+
+    def run_pytest(plan: RunPlan, *others: Any) -> Any:
+        tried.append(plan.label)
+        if len(tried) == 1:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return real(plan, *others)
+
+    monkeypatch.setattr(serial, "run_pytest", run_pytest)
+    result = stress(StressRequest(project.path, 1, workers="1", fresh=True), Silence())
+
+    assert (result.runs, result.failed_runs, len(tried)) == (1, 0, 2)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from fork_runs import events
+
+from isolane.model.events import WorkerStarted
 
 SUITE = {
     "conftest.py": """
@@ -30,7 +33,8 @@ SUITE = {
         import pytest
 
         @pytest.mark.parametrize("number", range(4))
-        def test_passes(number): pass
+        def test_passes(number, request):
+            (request.config.rootpath / f"process-{os.getpid()}").touch()
 
         def test_ends_its_worker(): os._exit(3)
     """,
@@ -48,6 +52,9 @@ def test_the_coordinator_knows_what_every_worker_has_done(project, engine):
     assert sum(figures["workers"].values()) == figures["completed"]
     # The fork engine counts units, of which each is one test here; a crashed test's unit is over, too.
     assert figures["completed"] == {"fork": 5, "xdist": 4}[engine]
+    told = {event.process_id for event in events(project.path) if isinstance(event, WorkerStarted)}
+    assert told >= {int(path.name.removeprefix("process-")) for path in project.path.glob("process-*")}
+    assert None not in told
 
 
 def test_with_v_a_run_says_how_busy_its_workers_were(project):

@@ -117,7 +117,10 @@ class EventLogReader:
             raise RecordError("unreadable-record", f"{self.path} cannot be read: {error.strerror}.") from error
         self._offset += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
-        return [decode(line.decode("utf-8", "replace"), str(self.path)) for line in lines if line.strip()]
+        where = str(self.path)
+        return [
+            decode(line, where) for line in b"\n".join(lines).decode("utf-8", "replace").split("\n") if line.strip()
+        ]
 
 
 class RunLogFile:

@@ -15,13 +15,14 @@ class Task:
     """A row on its way to a result. The times are the monotonic clock's, in seconds.
 
     ready_since: when it could have begun its next call, but for its turn and a permit. backoff: for how long it was
-    held back before that. told: its last capacity error.
+    held back before that. began: when its last call did. told: its last capacity error.
     """
 
     __slots__ = (
         "attempt",
         "backoff",
         "batch",
+        "began",
         "call_index",
         "capacity_errors",
         "context",
@@ -44,7 +45,7 @@ class Task:
         self.call_index = 0
         self.capacity_errors = 0
         self.backoff = 0.0
-        self.first_start = self.deadline = 0.0
+        self.began = self.first_start = self.deadline = 0.0
         self.delay_us = self.delayed_us = self.permit_wait_us = 0
         self.told: CapacityError | None = None
 

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from isolane.model.clock import Clock
 from isolane.pool.audit import AuditRecord, AuditSink, CallError, CallOutcome
 from isolane.pool.batch import Task
 from isolane.pool.capacity import CapacityError
@@ -54,6 +55,19 @@ class CallDesk:
             if self._stops:
                 return Ending(None, unaudited=error)
         return None
+
+    def make(self, task: Task, clock: Clock) -> tuple[Ending, BaseException | None]:
+        """Make a call in this thread; return what it has come to, and what the function raised."""
+        refused = self.begin(task)
+        if refused is not None:
+            return refused, None
+        returned = raised = None
+        wall, started = clock.now(), clock.monotonic()
+        try:
+            returned = task.batch.function(task.context.row, task.context.state_id)
+        except BaseException as error:  # noqa: BLE001 - judged below; what must pass through does
+            raised = error
+        return self.end(task, returned, raised, wall, started, clock.monotonic()), raised
 
     def end(
         self, task: Task, returned: Any, raised: BaseException | None, wall: float, started: float, ended: float

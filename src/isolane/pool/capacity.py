@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from collections.abc import Collection, Mapping
 from email.utils import parsedate_to_datetime
 
@@ -46,6 +48,16 @@ def capacity_error(
         return None
     text = next((value for name, value in (headers or {}).items() if name.lower() == "retry-after"), "")
     return CapacityError(status_code, message, retry_after=parse_retry_after(text, now))
+
+
+def refused_start(error: OSError) -> CapacityError | None:
+    """Return the error that it is when the system starts no process, for want of memory or of room for one more.
+
+    None for any other error.
+    """
+    if error.errno not in (errno.EAGAIN, errno.ENOMEM):
+        return None
+    return CapacityError(503, os.strerror(error.errno))
 
 
 def parse_retry_after(text: str, now: float | None = None) -> float | None:

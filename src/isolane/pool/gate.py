@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heapq import heapreplace
 
+from isolane.pool.allowance import Allowance
 from isolane.pool.config import PoolConfig
 from isolane.pool.throttle import AIMDThrottle
 
@@ -23,13 +24,14 @@ class Gate:
         self._permits_open_at = [float("-inf")] * config.pool_size
         """A heap."""
         self._all_open_at = self._next_look_at = float("-inf")
+        self._allowance = Allowance(config.pool_size, config.recovery_step_ms / 1000)
         self._refusals = 0
         """Less one for each answer since."""
         self._held_since: float | None = None
 
     def opens_at(self, under_way: int) -> float:
         """Return when the next call may begin, with so many under way; that may be over."""
-        opens_at = max(self._permits_open_at[0], self._all_open_at)
+        opens_at = max(self._permits_open_at[0], self._all_open_at, self._allowance.opens_at(under_way))
         if self._refusals and self._refusals + under_way > len(self._permits_open_at):
             return max(opens_at, self._next_look_at)
         return opens_at
@@ -52,11 +54,19 @@ class Gate:
         if self._refusals:
             self._next_look_at = now + max(delay, self._step) / 1000
 
-    def told(self, has_room: bool) -> None:
-        """Note what a call was told: an answer, or 'not now'."""
-        most = len(self._permits_open_at) + 1
-        self._refusals = max(0, self._refusals - 1) if has_room else min(most, self._refusals + 1)
+    def answered(self, began: float) -> None:
+        """Note that a call was told something else than 'not now'."""
+        self._refusals = max(0, self._refusals - 1)
+        if self._allowance.taken(began):
+            self._refusals = len(self._permits_open_at)
 
-    def close_until(self, moment: float) -> None:
-        """Let no call begin before that: the place asked to be left alone."""
-        self._all_open_at = max(self._all_open_at, moment)
+    def refused(self, began: float, now: float, retry_after: float) -> None:
+        """Note that a call was told 'not now'. retry_after: seconds for which the place asked to be left alone."""
+        self._refusals = min(len(self._permits_open_at) + 1, self._refusals + 1)
+        self._allowance.refused(began, now, retry_after)
+        if retry_after:
+            self._all_open_at = max(self._all_open_at, now + retry_after)
+
+    def rest(self) -> None:
+        """Note that a call could begin, but that no row waits."""
+        self._allowance.rest()

@@ -99,7 +99,10 @@ class Scheduler:
         if self.under_way >= self._config.pool_size:
             return None
         if not due and not self._turns:
-            return self._backing_off[0][0] - now if self._backing_off else None
+            if self._backing_off:
+                return self._backing_off[0][0] - now
+            self._gate.rest()
+            return None
         closed_for = self._gate.opens_at(self.under_way) - now
         if closed_for > _NOW:
             self._gate.hold(now)
@@ -124,8 +127,11 @@ class Scheduler:
                 self._stop_all(ending.unaudited)
         if ending.passing is not None:
             self.end(batch, ending.passing)
-        if ending.capacity is not None or ending.result is not None:
-            self._gate.told(has_room=ending.capacity is None)
+        if ending.capacity is not None:
+            retry_after = min(ending.capacity.retry_after or 0.0, self._config.max_capacity_retry_seconds)
+            self._gate.refused(task.began, now, retry_after)
+        elif ending.result is not None:
+            self._gate.answered(task.began)
         if ending.result is not None:
             self._settle(task, ending.result, now)
         elif ending.capacity is not None and batch in self._batches and batch.failure is None:
@@ -205,6 +211,7 @@ class Scheduler:
     def _begin(self, task: Task, now: float) -> None:
         held = self._gate.held(task.ready_since, now)
         self._gate.close_behind(now)
+        task.began = now
         task.attempt += 1
         if not task.attempt:
             task.first_start = now
@@ -217,8 +224,6 @@ class Scheduler:
     def _back_off(self, task: Task, error: CapacityError, delay: float, now: float) -> None:
         task.capacity_errors += 1
         task.told = error
-        if error.retry_after:
-            self._gate.close_until(now + min(error.retry_after, self._config.max_capacity_retry_seconds))
         task.backoff = max(delay, error.retry_after or 0.0)
         task.ready_since = now + task.backoff
         if self._is_interrupted:

@@ -235,16 +235,7 @@ class Workers:
             may_begin = task.batch.may_begin
             if may_begin is not None and not task.attempt and not may_begin():
                 return Ending(None)
-            refused = self._desk.begin(task)
-            if refused is not None:
-                return refused
-            clock, returned, raised = self._clock, None, None
-            wall, started = clock.now(), clock.monotonic()
-            try:
-                returned = task.batch.function(task.context.row, task.context.state_id)
-            except BaseException as error:  # noqa: BLE001 - judged at the desk; what must pass through does
-                raised = error
-            return self._desk.end(task, returned, raised, wall, started, clock.monotonic())
+            return self._desk.make(task, self._clock)[0]
         except BaseException as error:  # noqa: BLE001 - a sink's or our own: whoever waits for the batch is told
             return Ending(None, passing=error)
 

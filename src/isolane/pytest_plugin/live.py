@@ -28,7 +28,7 @@ _NOT_PASSED_ON = ("COV_CORE_", "COVERAGE_PROCESS_")
 def register_live_view(config: pytest.Config) -> None:
     """Register it, where the run is a session and has its terminal to itself."""
     session = config.stash.get(session_key, None)
-    if session is not None and not getattr(config.option, "usepdb", False):
+    if session is not None and session.is_recorded and not getattr(config.option, "usepdb", False):
         config.pluginmanager.register(LiveView(session.root, session.session_id), "isolane-live")
 
 

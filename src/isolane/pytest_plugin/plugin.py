@@ -15,6 +15,7 @@ from isolane.pytest_plugin.engine import choose_engine, engine_key, engine_of, w
 from isolane.pytest_plugin.options import add_options, number_of, value_of
 from isolane.pytest_plugin.own_modules import load_plugins, load_without_rewriting
 from isolane.pytest_plugin.workers import IN_WORKER, Choice, apply_worker_choice, header_line, may_have_workers
+from isolane.pytest_plugin.written_files import WrittenFiles, written_files
 
 _RUN_NOTHING = ("help", "version", "collectonly", "showfixtures", "show_fixtures_per_test", "markers", "cacheshow")
 """pytest's options that only show something."""
@@ -50,10 +51,13 @@ def pytest_load_initial_conftests(
         from isolane.pytest_plugin.hunt.copied import import_from_copy
 
         import_from_copy(*handover.copied)
-    if _is_session(early_config, handover):
-        from isolane.pytest_plugin.run_session import start_session
+    if _runs_tests_here(early_config, handover):
+        is_recorded = _is_recorded(early_config, handover)
+        files = written_files(early_config) if handover is None or handover.judges else WrittenFiles((), False)
+        if is_recorded or files.paths:
+            from isolane.pytest_plugin.run_session import start_session
 
-        start_session(early_config, handover)
+            start_session(early_config, handover, files, is_recorded=is_recorded)
     if handover is not None and handover.probe:
         from isolane.pytest_plugin.state.probes import start_probe
 
@@ -207,13 +211,16 @@ def _recording(config: pytest.Config, handover: Handover | None) -> bool:
     return asked == "on" or (asked == "auto" and (bool(workers_of(config)) or value_of(config, "live") == "on"))
 
 
-def _is_session(config: pytest.Config, handover: Handover | None) -> bool:
-    """Return whether a run will be recorded, as far as that can be told before conftests are imported."""
+def _runs_tests_here(config: pytest.Config, handover: Handover | None) -> bool:
+    """Return whether it is a run, and no worker of one, as far as that can be told before conftests are imported."""
     known = config.known_args_namespace
     if hasattr(config, "workerinput") or IN_WORKER in os.environ:
         return False
-    if any(getattr(known, name, False) for name in _RUN_NOTHING) or (handover is not None and handover.probe):
-        return False
+    return not any(getattr(known, name, False) for name in _RUN_NOTHING) and (handover is None or not handover.probe)
+
+
+def _is_recorded(config: pytest.Config, handover: Handover | None) -> bool:
+    """Return whether a run will be recorded, as far as that can be told so early."""
     asked = value_of(config, "record", early=True)
     if handover is not None or asked != "auto":
         return handover is not None or asked == "on"

@@ -1,4 +1,4 @@
-"""A recorded run as a session of its checkout: on record while it goes on, and alone with the files that it writes.
+"""A run as a session of its checkout: listed while it goes on, and alone with the files that it writes.
 
 Begun before any plugin has started to measure: pytest-cov removes the data files of earlier runs when it starts, and
 takes in all that it finds when it ends.
@@ -6,11 +6,13 @@ takes in all that it finds when it ends.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import shlex
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,19 +25,19 @@ from isolane.model.identity import new_run_id
 from isolane.model.plan import Handover
 from isolane.pytest_plugin.options import value_of
 from isolane.pytest_plugin.workers import may_have_workers
+from isolane.pytest_plugin.written_files import WrittenFiles
 
-_REPORT_OPTIONS = ("xmlpath", "htmlpath", "report_log")
-"""Where pytest and its plugins keep the name of a report that a run writes as a whole."""
 _COMPLETED = (0, 1, 5)
 
 
 class RunSession:
     """The session of a run, from before its conftests to behind its last report."""
 
-    def __init__(self, manager: SessionManager, session_id: str, *, is_part: bool) -> None:
+    def __init__(self, manager: SessionManager, session_id: str, *, is_recorded: bool, is_part: bool) -> None:
         self.session_id = session_id
+        self.is_recorded = is_recorded
         self._is_part = is_part
-        """Whether a verb of isolane has started it, of hundreds maybe: those are listed while they go on."""
+        """Whether a verb of isolane has started it, of hundreds maybe."""
         self.root = manager.directory.parents[1]
         """Where ``.isolane`` is."""
         self._manager = manager
@@ -63,7 +65,7 @@ class RunSession:
                 self._manager.cancel(self.session_id, "interrupted")
             elif self._exit_code in _COMPLETED:
                 self._manager.complete(self.session_id)
-                if self._is_part:
+                if self._is_part or not self.is_recorded:  # those are listed while they go on
                     self._manager.forget(self.session_id)
             elif self._exit_code is None:
                 self._manager.fail(self.session_id, self.trouble)
@@ -74,7 +76,7 @@ class RunSession:
 session_key = pytest.StashKey[RunSession]()
 
 
-def start_session(config: pytest.Config, handover: Handover | None) -> None:
+def start_session(config: pytest.Config, handover: Handover | None, files: WrittenFiles, *, is_recorded: bool) -> None:
     """Register the run, and lock what it writes. Raises :class:`pytest.UsageError` where another run has that.
 
     Where nothing can be written the run is no session: it says so itself of its record.
@@ -99,39 +101,27 @@ def start_session(config: pytest.Config, handover: Handover | None) -> None:
         return
     for warning in manager.warnings:
         _say(warning)
-    session = RunSession(manager, name, is_part=handover is not None)
+    session = RunSession(manager, name, is_recorded=is_recorded, is_part=handover is not None)
     config.stash[session_key] = session
-    config.add_cleanup(session.end)  # after every plugin's own end, and also where configuring fails
+    if files.until_exit:
+        atexit.register(session.end)
+    else:
+        config.add_cleanup(session.end)  # after every plugin's own end, and also where configuring fails
     config.pluginmanager.register(session, "isolane-session")
-    if handover is None or handover.judges:
-        files = written_files(config)
-        if files:
-            _lock(config, manager, name, files)
+    if files.paths:
+        _lock(config, manager, name, files.paths)
 
 
-def written_files(config: pytest.Config) -> list[Path]:
-    """Return the files that a run writes and another run with the same arguments would spoil."""
-    known = config.known_args_namespace
-    found = [Path(one) for one in (getattr(known, name, None) for name in _REPORT_OPTIONS) if one]
-    if getattr(known, "cov_source", None) and not getattr(known, "no_cov", False):
-        with contextlib.suppress(Exception):  # a configuration that pytest-cov is going to complain of
-            from coverage import Coverage
-
-            found.append(
-                Path(str(Coverage(config_file=getattr(known, "cov_config", True)).get_option("run:data_file")))
-            )
-    return [Path(config.invocation_params.dir, one) for one in found]
-
-
-def _lock(config: pytest.Config, manager: SessionManager, name: str, files: list[Path]) -> None:
+def _lock(config: pytest.Config, manager: SessionManager, name: str, files: Sequence[Path]) -> None:
     from isolane.coordination.file_locks import FileLocks, LockConflictError
 
     locks = FileLocks(manager, config.rootpath)
     try:
         held = locks.held()
         holders = {one.session_id: one.process_id for one in manager.sessions()} if held else {}
-        # A run that a test has started waits for no run that waits for it.
-        above = {session for session, process in holders.items() if process in ancestors()}
+        # A run that a test has started waits for no run that waits for it, in a process of its own or not.
+        waiting = {os.getpid(), *ancestors()}
+        above = {session for session, process in holders.items() if process in waiting}
         wanted = [
             one for one in files if locks.name_of(one) not in held or held[locks.name_of(one)].session not in above
         ]

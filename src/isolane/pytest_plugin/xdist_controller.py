@@ -50,9 +50,10 @@ class XdistController:
         """Take the locks away."""
         shutil.rmtree(self._locks, ignore_errors=True)
 
-    @pytest.hookimpl(optionalhook=True)
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodeready(self, node: Any) -> None:
-        """Note a worker that is there."""
+        """Note a worker that is there, and for all others which process it is."""
+        node.workerinfo.setdefault("pid", _process_of(node))
         self.coordinator.register_worker(node.gateway.id)
 
     @pytest.hookimpl(optionalhook=True)
@@ -85,3 +86,11 @@ class XdistController:
             assignment = self.coordinator.assign(worker)
             if assignment is not None:
                 self._running[worker] = assignment
+
+
+def _process_of(node: Any) -> int | None:
+    """Return the number of a worker's process; None where it is on another machine, or xdist keeps it elsewhere."""
+    if not node.gateway.spec.popen:
+        return None
+    started: Any = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    return getattr(started, "pid", None)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from isolane.engines.fork.starts import Starts
 from isolane.model.measurements import StressedTest, StressResult
 from isolane.model.outcome import Outcome
 from isolane.model.plan import RunPlan
@@ -35,11 +36,12 @@ def make_fresh_runs(
     outcomes: dict[str, list[Outcome]] = {}
     first_failures: dict[str, str] = {}
     failed_runs, deaths, run_ids = 0, [], []
+    starts = Starts()
     for number in _numbers(orders, started, outcomes):
         title = f"run {number} of {orders.runs}" if orders.runs is not None else f"run {number}"
         plan = replace(plan, seed=seed_of_run(orders, number))
         observer.run_started(title, plan)
-        execution = execute(workshop, plan, observer)
+        execution = _started(starts, title, workshop, plan, observer)
         require_tests(execution)
         record = execution.record
         how = died(record)
@@ -73,6 +75,13 @@ def make_fresh_runs(
         varied=orders.varied,
         rate=orders.rate,
     )
+
+
+def _started(starts: Starts, title: str, workshop: Workshop, plan: RunPlan, observer: Observer) -> Execution:
+    """Make a run, by the pool: a machine that has no room for its process just now may have some soon."""
+    made: list[Execution] = []
+    starts.make(title, lambda: made.append(execute(workshop, plan, observer)))
+    return made[0]
 
 
 def _numbers(orders: StressOrders, started: float, outcomes: dict[str, list[Outcome]]) -> Iterator[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -21,6 +22,8 @@ from isolane.engines.fork.known_worker import Worker
 from isolane.engines.fork.lane import FINISH, ONE_TEST, Board, Lane
 from isolane.engines.fork.listener import Crash, Limits
 from isolane.engines.fork.messages import Finished, Goodbye, Message, Started, WantsWork
+from isolane.engines.fork.starts import Starts
+from isolane.model.errors import IsolaneError
 from isolane.planning.units import Unit
 
 
@@ -71,6 +74,7 @@ def run(
     does: Callable[[Lane, int], object],
     limits: Limits = Limits(),  # noqa: B008  # immutable
     heard: Heard | None = None,
+    starts: Starts | None = None,
 ) -> tuple[Controller, Heard]:
     """Run the units; ``does`` is called in the worker for each test."""
     heard = heard or Heard()
@@ -101,7 +105,7 @@ def run(
                 does(lane, test)
                 lane.send(Finished(test))
 
-    controller = Controller(units, count, worker, heard, limits)
+    controller = Controller(units, count, worker, heard, limits, starts=starts)
     heard.controller = controller  # type: ignore[attr-defined]
     controller.run()
     assert_nothing_is_left(heard)
@@ -267,6 +271,60 @@ def test_the_cause_of_the_end_is_told_whatever_becomes_of_those_that_were_still_
         Controller(units_of(1, 1), 2, worker, heard).run()
     assert heard.crashes[-1].worker == "gw0"
     assert_nothing_is_left(heard)
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, refused: Callable[[int], bool]) -> list[int]:
+    """Have the system refuse forks, by their number from 0, for want of memory; return the numbers that were tried."""
+    tried: list[int] = []
+    real = os.fork
+
+    def fork() -> int:
+        tried.append(len(tried))
+        if refused(tried[-1]):
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork)
+    return tried
+
+
+@pytest.mark.parametrize("by_the_pool", [False, True])
+@pytest.mark.parametrize("refused", [(0,), (1, 2), (0, 1, 2)])
+def test_a_worker_that_the_system_refuses_is_started_later(
+    monkeypatch: pytest.MonkeyPatch, refused: tuple[int, ...], by_the_pool: bool
+):
+    tried = refusing(monkeypatch, lambda number: number in refused)
+    before = open_descriptors()
+    starts = Starts() if by_the_pool else None
+
+    for _ in range(2):  # What the first still wanted to start is of no interest to the second.
+        _, heard = run(units_of(*[1] * 8), 2, nothing, starts=starts)
+
+        assert sorted(test for _, test in heard.finished) == list(range(8))
+        assert len(heard.process_ids) >= 1
+        assert not heard.crashes
+    assert len(tried) > max(refused)
+    assert open_descriptors() <= before
+
+
+def test_where_the_system_starts_no_worker_at_all_that_is_said(monkeypatch: pytest.MonkeyPatch):
+    refusing(monkeypatch, lambda _: True)
+    starts = Starts(patience=0.2)
+
+    with pytest.raises(IsolaneError, match=r"no process for worker gw[01]: it was asked \d+ times") as failed:
+        run(units_of(1, 1), 2, nothing, starts=starts)
+
+    assert failed.value.slug == "no-room"
+    assert {record.request for record in starts.audit.refusals} == {"worker gw0", "worker gw1"}
+
+
+def test_another_error_of_a_fork_is_not_taken_for_want_of_room(monkeypatch: pytest.MonkeyPatch):
+    def fork() -> int:
+        raise OSError(errno.ENOSYS, "no fork here")
+
+    monkeypatch.setattr(os, "fork", fork)
+    with pytest.raises(OSError, match="no fork here"):
+        run(units_of(1), 1, nothing)
 
 
 def test_a_silent_worker_is_killed_and_its_test_named():

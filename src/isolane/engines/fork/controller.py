@@ -6,9 +6,10 @@ listener's business. Who runs what is the coordinator's.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from isolane.coordination.workers import WorkerCoordinator
 from isolane.engines.fork.dispatcher import Dispatcher
@@ -31,7 +32,11 @@ from isolane.engines.fork.messages import (
 )
 from isolane.engines.fork.process import fork
 from isolane.model.clock import Clock, SystemClock
+from isolane.model.errors import IsolaneError
 from isolane.planning.units import Unit
+
+if TYPE_CHECKING:
+    from isolane.engines.fork.starts import Starts
 
 _TICK_SECONDS = 0.5
 _GRACE_SECONDS = 1.5
@@ -48,7 +53,7 @@ class Controller:
     """Runs units over forked workers.
 
     worker: what a new process does with its lane and its name; it never returns. units: in the order in which they
-    are handed out.
+    are handed out. starts: how workers are started; by default in the simplest way, until the system refuses one.
     """
 
     def __init__(
@@ -59,6 +64,8 @@ class Controller:
         listener: Listener,
         limits: Limits = Limits(),  # noqa: B008  # immutable
         clock: Clock | None = None,
+        *,
+        starts: Starts | None = None,
     ) -> None:
         self.board = Board()
         self.units = units
@@ -69,6 +76,11 @@ class Controller:
         self._someone_left = False
         self._to_start: list[str] = []
         """Names of workers that are about to be forked; a new one's is empty."""
+        self._starts = starts
+        self._starting = 0
+        """How many of them have been asked for, and are not there yet."""
+        self._next_start = _TICK_SECONDS
+        self._no_room: IsolaneError | None = None
         self._count = count
         self._worker = worker
         self._listener = listener
@@ -116,23 +128,29 @@ class Controller:
     def run(self) -> None:
         """Run everything; return when the last worker has ended.
 
-        Whatever ends it, no worker is left: they are interrupted, have a moment to tear down, and are killed.
+        Whatever ends it, no worker is left: they are interrupted, have a moment to tear down, and are killed. Raises
+        :class:`IsolaneError` where the system starts none at all.
         """
         try:
             for _ in range(min(self._count, len(self.units))):
                 self._start_worker()
-            while self._workers or self._to_start:
-                self._turn(_TICK_SECONDS)
+            while self._workers or self._waits_for_workers():
+                self._turn(min(_TICK_SECONDS, self._next_start))
                 # Here, and not where one has ended: all workers have equally many frames below them.
                 while self._to_start:
                     self._start_worker(self._to_start.pop())
+                self._start_refused()
                 if self._someone_left:
                     self._someone_left = False
                     self._dispatcher.offer()
+            if self._no_room is not None and self._dispatcher.queued and not self.board.stopped:
+                raise self._no_room
         except BaseException:
             self._wind_up()
             raise
         finally:
+            if self._starts is not None:
+                self._starts.drop()
             self._kill_all()
             self._hearing.close()
 
@@ -171,9 +189,40 @@ class Controller:
             self._listener.message(worker.name, message)
         self._listener.told_early(worker.name, told)
 
+    def _waits_for_workers(self) -> bool:
+        return bool((self._to_start or self._starting) and self._dispatcher.queued and not self.board.stopped)
+
     def _start_worker(self, name: str = "") -> None:
         name = name or f"gw{next(self._names)}"
         self._listener.worker_starts(name)
+        if self._starts is None:
+            try:
+                return self._fork(name)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.ENOMEM):
+                    raise
+            from isolane.engines.fork.starts import Starts
+
+            self._starts = Starts(self._clock)
+        self._starting += 1
+        self._starts.submit(f"worker {name}", partial(self._start, name), self._not_started)
+        return self._start_refused()
+
+    def _start_refused(self) -> None:
+        """Start what the system has refused, where its time has come."""
+        if self._starting and self._starts is not None and not self.board.stopped:
+            pause = self._starts.step()
+            self._next_start = _TICK_SECONDS if pause is None else pause
+
+    def _start(self, name: str) -> None:
+        self._fork(name)
+        self._starting -= 1
+
+    def _not_started(self, error: IsolaneError) -> None:
+        self._starting -= 1
+        self._no_room = error
+
+    def _fork(self, name: str) -> None:
         others = [worker.lane for worker in self._workers.values()]
         lane = Lane(name, self.board)
 
@@ -182,7 +231,12 @@ class Controller:
                 other.leave_to_others()
             self._worker(lane)
 
-        process = fork(child)
+        try:
+            process = fork(child)
+        except OSError:
+            lane.hold()
+            lane.close()
+            raise
         lane.hold()
         worker = Worker(name, lane, process, last_heard=self._clock.monotonic())
         self._workers[name] = worker
@@ -282,6 +336,7 @@ class Controller:
         if not self.board.stopped:
             queued = self._dispatcher.queued
             open_to_work = sum(not other.finishing for other in self._workers.values()) + len(self._to_start)
+            open_to_work += self._starting
             if queued and open_to_work < self._count and self._may_replace():
                 self._to_start.append(worker.name if worker.renews else "")
 

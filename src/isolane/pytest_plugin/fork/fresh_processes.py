@@ -14,6 +14,7 @@ from isolane.engines.fork.controller import Controller
 from isolane.engines.fork.lane import Lane
 from isolane.engines.fork.listener import Limits, UntoldListener
 from isolane.engines.fork.messages import SubtestsFailed
+from isolane.engines.fork.starts import Starts
 from isolane.planning.units import Unit
 from isolane.pytest_plugin.fork.adapters import ControllerState
 from isolane.pytest_plugin.fork.node import Nodes, make_node
@@ -48,6 +49,7 @@ class FreshProcesses(UntoldListener):
         self._process_id = os.getpid()
         self._nodes = Nodes(uuid.uuid4().hex)
         self._quickly = only_pytest_serializes(self._config)
+        self._starts = Starts()
         self._units: Sequence[Unit] = ()
         self._unit: dict[str, int] = {}
         """By worker: the number of the unit that it runs."""
@@ -82,7 +84,7 @@ class FreshProcesses(UntoldListener):
             )
             work(task, lane)
 
-        self._controller = Controller(self._units, count, child, self, self._limits)
+        self._controller = Controller(self._units, count, child, self, self._limits, starts=self._starts)
 
     def _subtests_failed(self, message: SubtestsFailed) -> None:
         failed_subtests(self._config)[subtests_key(self._session.items[message.test])] = message.failures

@@ -31,6 +31,7 @@ from isolane.engines.fork.messages import (
     Warned,
 )
 from isolane.history.durations import expected_seconds
+from isolane.model.errors import ExitCode, IsolaneError
 from isolane.model.state import Leak
 from isolane.planning.dispatch import dispatch_order
 from isolane.planning.needs import needs_together
@@ -156,6 +157,8 @@ class ForkSession:
         try:
             with in_order_of_collection(self.config, self._node_ids):
                 self._controller.run()
+        except IsolaneError as error:  # for want of memory or processes: nothing of it is pytest's fault
+            pytest.exit(f"isolane: {error}", ExitCode.INTERNAL_ERROR)
         finally:
             self._state.run_over(self.config)
             if not was_frozen and "PYTEST_CURRENT_TEST" in os.environ:  # a run inside somebody's test: others follow

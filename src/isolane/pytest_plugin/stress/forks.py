@@ -21,6 +21,7 @@ from isolane.engines.fork.messages import (
     Started,
     SubtestsFailed,
 )
+from isolane.model.errors import ExitCode, IsolaneError
 from isolane.pytest_plugin.fork.adapters import ControllerState
 from isolane.pytest_plugin.fork.crashes import shorten_trace
 from isolane.pytest_plugin.fork.fresh_processes import FreshProcesses
@@ -87,9 +88,11 @@ class Forks(FreshProcesses):
         self._prepare([one.tests for one in planned], count, is_named=count > 1)
         try:
             self._controller.run()
-        except BaseException:
+        except BaseException as error:
             for book in self._books.values():
                 book.close()
+            if isinstance(error, IsolaneError):  # for want of memory or processes: nothing of it is pytest's fault
+                pytest.exit(f"isolane: {error}", ExitCode.INTERNAL_ERROR)
             raise
         for book in self._books.values():  # those that were stopped in their midst say nothing
             book.discard()
