@@ -16,8 +16,8 @@ _OTHERS = (".egg-info", ".egg-link", ".egg")
 def versions(names: tuple[str, ...], path: list[str] | None = None) -> dict[str, str]:
     """Return the versions of those of the named distributions that are installed.
 
-    path: where to look; None is where this interpreter does.
-    Where something is installed in another way, or pytest does not seem to be, ``importlib.metadata`` is asked.
+    path: where to look; None is where this interpreter does. Where one of them is installed in another way, or none
+    is found, ``importlib.metadata`` is asked.
     """
     wanted = {_normal(name): name for name in names}
     found: dict[str, str] = {}
