@@ -234,3 +234,42 @@ def test_where_nothing_can_be_forked_it_finds_the_same_and_says_why(project):
         "thread 'waits' alive before the first fork."
     ]
     assert len(project.runs()) == 1, "of probes no record stays"
+
+
+def test_a_broken_test_behind_one_that_ends_its_process_is_broken_and_nothing_else(project):
+    """The process that takes the dead one's place passes over what is left, and runs no other probe."""
+    project.write(
+        {
+            "state.py": "ready = []\n",
+            "test_a.py": """
+                import os, state
+                def test_sets(): state.ready.append(1)
+                def test_ends(): os._exit(3)
+            """,
+            "test_b.py": """
+                def test_well(): pass
+                def test_broken(): raise LookupError("always")
+            """,
+        }
+    )
+    ended = project.isolane("hunt", "--json", "--no-check", "-n", "1", "test_broken")
+    (finding,) = ended.data["findings"]
+    assert (finding["sort"], finding["needed"]) == ("broken", [])
+
+
+def test_a_test_that_is_named_is_shown_by_a_process_that_was_set_aside(project, tmp_path):
+    """No second pytest is started: conftests are imported once."""
+    imported = tmp_path / "imported.txt"
+    project.write(
+        {
+            "conftest.py": "import os\nopen(os.environ['IMPORTED'], 'a').write('x')\n",
+            "state.py": "zone = []\n",
+            "test_a.py": "import state\ndef test_sets(): state.zone.append(1)\n",
+            "test_b.py": "import state\ndef test_reads(): assert state.zone == []\n",
+        }
+    )
+    ended = project.isolane("hunt", "--json", "-n", "2", "test_reads", IMPORTED=str(imported))
+    (finding,) = ended.data["findings"]
+    assert (finding["needed"], finding["shown"]) == (["test_a.py::test_sets"], True)
+    assert finding["command"].endswith("pytest test_a.py::test_sets test_b.py::test_reads")
+    assert imported.read_text(encoding="utf-8") == "x"

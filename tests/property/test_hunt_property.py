@@ -13,7 +13,7 @@ from isolane.model.hunt import Finding, Sort
 from isolane.model.identity import module_of
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.planning.hunt import Suspect, hunt
-from isolane.planning.minimize import minimize, minimize_tests
+from isolane.planning.minimize import first_halves, minimize, minimize_tests
 from isolane.planning.pairs import with_all_others
 from isolane.planning.survey import relatives
 from isolane.statistics.flake_rate import are_different
@@ -87,6 +87,19 @@ def test_a_planted_victim_or_brittle_test_is_explained(count, seed, size, is_bri
         assert finding.sort is (Sort.BRITTLE if is_brittle else Sort.VICTIM)
         assert set(finding.needed) == set(needed)
         assert finding.others == ()
+
+
+@given(counts, st.data())
+def test_one_that_is_named_costs_two_runs_of_what_is_before_it_and_a_third_if_others_may_clean_up(count, data):
+    tests = named_tests(count)
+    place = data.draw(st.integers(1, count - 1))
+    victim, polluter = tests[place], tests[data.draw(st.integers(0, place - 1))]
+    suite = SimulatedSuite(tests, {victim: Odd([[polluter]])})
+    finding = suite.hunt_all([victim])[victim]
+    assert (finding.needed, finding.others, finding.cleaner) == ((polluter,), (), "")
+    nearer, _ = first_halves(tests[:place]) or ([polluter], [])
+    # Halves of whole modules are not equal. What is left are few: alone, after the polluter, after its neighbours.
+    assert suite.ran <= (2.5 if polluter in nearer else 3.5) * place + 120
 
 
 @given(counts, seeds, st.integers(2, 6), st.booleans())

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from isolane.engines import distributions
 from isolane.model.errors import ProjectError
 
 _OLDEST_PYTHON = (3, 10)
@@ -20,13 +21,8 @@ _SECONDS = 60
 _LONGEST_ANSWER = 200
 _ASKED_FOR = ("pytest", "pytest-xdist", "pytest-randomly", "isolane")
 _QUESTION = f"""
-import importlib.metadata as metadata, json, sys
-found = {{}}
-for name in {_ASKED_FOR}:
-    try:
-        found[name] = metadata.version(name)
-    except metadata.PackageNotFoundError:
-        pass
+import json
+found = versions({_ASKED_FOR})
 print("isolane-answer", json.dumps({{"version": sys.version_info[:3], "packages": found}}))
 """
 
@@ -85,14 +81,7 @@ def _is_this_one(called: str) -> bool:
 
 def _known(project: Path) -> tuple[tuple[int, int, int], dict[str, str]]:
     """Return version and packages of this interpreter, as it would tell them if it were started in the project."""
-    import importlib.metadata as metadata
-
-    path = [str(project), *sys.path[1:]]
-    found = {}
-    for name in _ASKED_FOR:
-        distribution = next(iter(metadata.distributions(name=name, path=path)), None)
-        if distribution is not None:
-            found[name] = distribution.version
+    found = distributions.versions(_ASKED_FOR, [str(project), *sys.path[1:]])
     return sys.version_info[:3], found
 
 
@@ -100,7 +89,7 @@ def _asked(called: str, project: Path) -> tuple[tuple[int, int, int], dict[str, 
     """Return what another interpreter says of itself."""
     try:
         answer = subprocess.run(
-            [called, "-c", _QUESTION],
+            [called, "-c", Path(distributions.__file__).read_text(encoding="utf-8") + _QUESTION],
             cwd=project,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata as metadata
 import importlib.util
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+from isolane.engines.distributions import versions
 
 _PACKAGES = {"isolane": "isolane", "pytest-xdist": "xdist", "execnet": "execnet"}
 _STAND_IN = """# Stands in for the package at the path below; made by isolane.
@@ -72,6 +73,8 @@ def _stand_in(building: Path, name: str, directory: Path) -> None:
 
 
 def _metadata(name: str) -> Iterable[tuple[str, str]]:
+    import importlib.metadata as metadata
+
     distribution = metadata.distribution(name)
     yield "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {distribution.version}\n"
     entry_points = distribution.read_text("entry_points.txt")
@@ -80,7 +83,7 @@ def _metadata(name: str) -> Iterable[tuple[str, str]]:
 
 
 def _version(name: str) -> str:
-    return metadata.version(name)
+    return versions((name,))[name]
 
 
 def _package_directory(package: str) -> Path:

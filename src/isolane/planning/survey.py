@@ -15,6 +15,7 @@ from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.state import Level
 from isolane.planning.compare import same_outcome
 from isolane.planning.hunt import Suspect
+from isolane.planning.minimize import first_halves
 from isolane.planning.order import shuffled
 from isolane.planning.search import CONFIRMATIONS, Batch, Search, has_turned
 
@@ -63,14 +64,16 @@ def survey(
     by_themselves: dict[str, list[Outcome]] = {}
     runs: list[_Run] = []
     if len(wanted) == 1:
-        # Side by side, as nothing has to be looked at.
-        before = Probe(tuple(_until_last(own, wanted)))
-        first, *rest = yield Batch([before, *_thrice(wanted)])
-        by_themselves = _by_test(wanted, rest)
-        if first is not None and first.last.category is not Category.MISSING:
-            runs = [_Run(before.tests, first)]
-        else:  # a test before it has ended the process
-            runs = yield from _runs([before.tests])
+        *before, test = _until_last(own, wanted)
+        halves = first_halves(before)
+        # Side by side, as nothing has to be looked at. Where a half shows it, the whole need not run.
+        *first, one, two, three = yield Batch([*(Probe((*half, test)) for half in halves), *_thrice(wanted)])
+        by_themselves = _by_test(wanted, [one, two, three])
+        suspect = _shown_by_halves(tests, test, by_themselves[test], before, first)
+        if suspect is not None:
+            seconds = sum(answer.seconds for answer in first if answer)
+            return Survey([suspect], {}, (), 1, seconds)
+        runs = yield from _runs([[*before, test]])
     else:
         if wanted:
             by_themselves = _by_test(wanted, (yield Batch(_thrice(wanted))))
@@ -103,6 +106,26 @@ def survey(
         if all(one.is_bad for one in outcomes) and test not in suspected
     }
     return Survey(suspects, broken, dirty, count, seconds)
+
+
+def _shown_by_halves(
+    tests: Sequence[str],
+    test: str,
+    by_itself: Sequence[Outcome],
+    before: Sequence[str],
+    answers: Sequence[Answer | None],
+) -> Suspect | None:
+    """Return a test as suspect that ends otherwise after one half of what comes before it; None where it does not.
+
+    Whether it does in the suite's own order is known of the nearer half only: tests of that may clean up.
+    """
+    alone = max(by_itself, key=by_itself.count)
+    said = [answer is not None and has_turned(alone, answer.last) for answer in answers]
+    if alone.category is Category.MISSING or True not in said:
+        return None
+    wavers = any(has_turned(alone, one) for one in by_itself)
+    rest = tests[len(before) :]
+    return Suspect(test, alone, before, is_hidden=not said[0], wavers=wavers, rest=rest, halves=said)
 
 
 def _further(tests: Sequence[str], seeds: Sequence[int], dirty: Sequence[str], runs: Sequence[_Run]) -> list[list[str]]:

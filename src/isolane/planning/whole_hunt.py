@@ -120,6 +120,7 @@ class WholeHunt:
         if self._orders.count > 1:
             finding = yield from without_company(finding, self._are_different)
         if finding.needed:
+            self._tell({"needed": [*finding.needed, finding.test]})
             finding = yield from carriers(finding, self._findings.values())
         finding = yield from by_its_inputs(finding)
         if finding.needed:

@@ -63,7 +63,7 @@ def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting
     seeds = tuple(parse_seeds(request.seeds)) if request.seeds else SEEDS
     with open_workshop(request.project, request.python) as workshop, scratch_copy(workshop.project) as scratch:
         orders = HuntOrders(count, seeds, request.tests, silence=request.stall_seconds, all_pairs=request.all_pairs)
-        orders = replace(orders, meetings=meetings)
+        orders = replace(orders, meetings=meetings, shows=request.shows)
         plan = RunPlan(
             scratch.project if scratch else workshop.project,
             workshop.interpreter.python,

@@ -59,7 +59,8 @@ def _with_command(
         found = replace(
             one,
             command=suggest(workshop, replace(plan, project=workshop.project), _added(hunted)).text,
-            shown=_shows(one, plan, workshop, observer),
+            # The hunt may have shown it already, beside its last probes.
+            shown=one.shown or _shows(one, plan, workshop, observer),
         )
         if found.shown:
             return found

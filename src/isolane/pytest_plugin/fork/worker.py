@@ -204,6 +204,10 @@ class Worker:
         self._tell_suite_properties()
         self._lane.send(Goodbye(self.config.workeroutput, self._leaves))  # type: ignore[attr-defined]
 
+    def leave_when_idle(self) -> None:
+        """Leave what comes to a fresh process, once nothing is queued here."""
+        self._leaves = not self._queue
+
     def end(self) -> None:
         """Do what a process does at its exit."""
         end_worker(self._measurement)

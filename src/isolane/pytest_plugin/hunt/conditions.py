@@ -48,6 +48,7 @@ class Conditions:
         self._places = places
         self._original = original
         self._kinds = kinds_of(config, unseen_kinds(config))
+        self._worker: Any = None
         self._probe: Probe | None = None
         self._left = 0
         self._before: dict[str, Any] = {}
@@ -63,7 +64,7 @@ class Conditions:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Prepare the process before the first test, and what is asked before the last one."""
         if self._probe is None:
-            worker: Any = self._config.pluginmanager.getplugin("isolane-worker")
+            worker = self._worker = self._config.pluginmanager.getplugin("isolane-worker")
             probe = self._probe = self.probes[worker.unit]
             self.is_stale = item.nodeid != probe.tests[0]
             self._left = len(probe.tests)
@@ -152,6 +153,12 @@ class Conditions:
             setattr(report, BLAME_ATTRIBUTE, self._blamed)
             self._blamed = []
 
+    def skips(self) -> bool:
+        """Return whether the next test is passed over; behind the last of them this process is of no more use."""
+        if self.is_stale:
+            self._worker.leave_when_idle()
+        return self.is_stale
+
     def enter(self) -> None:
         """Take part in the process that has just been forked: what listened before is silent in it."""
         self._config.pluginmanager.register(self, "isolane-probe-conditions")
@@ -191,4 +198,4 @@ class _Skipping:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self) -> bool | None:
         """Say that it has run."""
-        return True if self._conditions.is_stale else None
+        return self._conditions.skips() or None

@@ -6,18 +6,21 @@ Loaded in those runs only. What is found goes into the run's directory, a JSON o
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from isolane.engines.scratch import ScratchKeeper
-from isolane.model.hunt import HuntOrders
+from isolane.model.hunt import Finding, HuntOrders
 from isolane.model.plan import FINDINGS_NAME, Handover
+from isolane.planning.compare import same_outcome
 from isolane.planning.whole_hunt import WholeHunt
 from isolane.pytest_plugin.fork import safety
 from isolane.pytest_plugin.fork.adapters import ControllerState
 from isolane.pytest_plugin.hunt.prober import Prober
+from isolane.pytest_plugin.hunt.set_aside import SetAside
 from isolane.pytest_plugin.options import number_of
 from isolane.statistics.flake_rate import are_different
 
@@ -31,17 +34,23 @@ class Hunter:
         self._orders = orders
         self._state = ControllerState()
         self._silence = orders.silence or number_of(config, "worker-timeout")
+        self._aside: SetAside | None = None
+        self._shown: list[str] = []
+        """The tests that it was asked to run."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> None:
         """Let it come to its end, and each probe to its own, whatever the project's settings say."""
         session.config.option.maxfail = 0
+        if self._orders.shows and len(self._orders.wanted) == 1 and self._orders.meetings is None and not _obstacle():
+            self._aside = SetAside(session, self)
+            session.config.add_cleanup(self._aside.close)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> object:
         """Hunt."""
         uncollected, session.testsfailed = session.testsfailed, 0
-        obstacle = safety.obstacle_of_platform() or safety.obstacle_of_threads() or safety.obstacle_of_event_loop()
+        obstacle = _obstacle()
         if uncollected and (obstacle is not None or not session.items):
             raise session.Interrupted(f"{uncollected} errors during collection")
         if obstacle is not None:
@@ -55,7 +64,7 @@ class Hunter:
             whole = WholeHunt(
                 self._orders,
                 [item.nodeid for item in session.items],
-                tell=self._write,
+                tell=lambda line: self._told(line, prober),
                 probes=lambda: prober.probes,
                 are_different=are_different,
             )
@@ -66,9 +75,26 @@ class Hunter:
             self._write({"probes": prober.probes})
         return True
 
+    def _told(self, line: dict[str, Any], prober: Prober) -> None:
+        """Take what the hunt tells. What it has found is shown by the tests' own command, beside its last probes."""
+        aside = self._aside
+        if aside is not None and "needed" in line and not prober.is_alone and aside.ask(line["needed"]):
+            self._shown = line["needed"]
+        elif aside is not None and "finding" in line:
+            finding = Finding.from_data(line["finding"])
+            if self._shown == [*finding.needed, finding.test] and finding.after is not None:
+                shown = same_outcome(aside.answer(), finding.after)
+                line = {"finding": replace(finding, shown=shown or None).as_data()}
+        if "needed" not in line:
+            self._write(line)
+
     def _write(self, line: dict[str, Any]) -> None:
         with self._file.open("a", encoding="utf-8") as file:
             file.write(f"{json.dumps(line)}\n")
+
+
+def _obstacle() -> str | None:
+    return safety.obstacle_of_platform() or safety.obstacle_of_threads() or safety.obstacle_of_event_loop()
 
 
 def start_hunting(config: pytest.Config, handover: Handover) -> None:

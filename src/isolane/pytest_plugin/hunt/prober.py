@@ -128,6 +128,11 @@ class Prober(FreshProcesses):
             result: Result = end.value
             return result
 
+    @property
+    def is_alone(self) -> bool:
+        """Return whether nothing is to run beside a probe."""
+        return self._count == 1
+
     def ask(self, batch: Batch) -> Sequence[Answer | None]:
         """Run the probes of a batch; None for those that were not needed any more."""
         return self.drive(_only(batch))
@@ -237,7 +242,11 @@ class Prober(FreshProcesses):
         """A probe's process died: what was to run after the test that it ran says nothing."""
         number = self._unit.get(crash.worker, ONE_TEST)
         one = self._open.get(number)
-        if crash.test is None or one is None or one.is_over:
+        if one is None or one.is_over:
+            return
+        if crash.test is None:
+            # Between two tests, as far as was told: of one that was to run behind it, another process says nothing.
+            self._over(number, one)
             return
         cause = Category.HUNG if "nothing was heard" in crash.cause else Category.CRASHED
         if cause is Category.HUNG and self._limits.silence:
