@@ -32,7 +32,7 @@ class Survey:
 
     suspects: tests that ended otherwise in some order than alone. broken: those that are bad wherever they run, with
     how. dirty: tests that left what others may see, in the suite's own order. orders: how many were run. seconds: what
-    the suite's own order took.
+    the suite's own order took. outcomes: how tests ended, alone where they ran alone, else in the suite's own order.
     """
 
     suspects: Sequence[Suspect]
@@ -40,6 +40,7 @@ class Survey:
     dirty: Sequence[str]
     orders: int
     seconds: float
+    outcomes: Mapping[str, Outcome]
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,9 @@ def survey(
         for test, outcomes in by_themselves.items()
         if all(one.is_bad for one in outcomes) and test not in suspected
     }
-    return Survey(suspects, broken, dirty, count, seconds)
+    ended = {**(runs[0].answer.outcomes if runs else {})}
+    ended |= {test: max(outcomes, key=outcomes.count) for test, outcomes in by_themselves.items()}
+    return Survey(suspects, broken, dirty, count, seconds, ended)
 
 
 def _further(tests: Sequence[str], seeds: Sequence[int], dirty: Sequence[str], runs: Sequence[_Run]) -> list[list[str]]:

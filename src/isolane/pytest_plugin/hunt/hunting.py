@@ -6,6 +6,8 @@ Loaded in those runs only. What is found goes into the run's directory, a JSON o
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from isolane.engines.scratch import ScratchKeeper
 from isolane.model.hunt import HuntOrders
 from isolane.model.plan import FINDINGS_NAME, Handover
+from isolane.planning.imports import CONFTEST, is_below
 from isolane.planning.whole_hunt import WholeHunt
 from isolane.pytest_plugin.fork import safety
 from isolane.pytest_plugin.fork.adapters import ControllerState
@@ -30,12 +33,19 @@ class Hunter:
         self._copied = handover.copied
         self._orders = orders
         self._state = ControllerState()
+        self._files: dict[str, bool] = {}
+        """What has been imported, in that order, and whether it could be."""
         self._silence = orders.silence or number_of(config, "worker-timeout")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> None:
         """Let it come to its end, and each probe to its own, whatever the project's settings say."""
         session.config.option.maxfail = 0
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Take note of the files."""
+        if "::" not in report.nodeid and report.nodeid.rpartition("/")[2].rpartition(".")[0]:
+            self._files[report.nodeid] = report.passed
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> object:
@@ -44,12 +54,16 @@ class Hunter:
         obstacle = safety.obstacle_of_platform() or safety.obstacle_of_threads() or safety.obstacle_of_event_loop()
         if uncollected and (obstacle is not None or not session.items):
             raise session.Interrupted(f"{uncollected} errors during collection")
+        if session.items:
+            files = list(self._imported(session.config))
+            self._write({"files": files, "collected": [item.nodeid for item in session.items]})
         if obstacle is not None:
-            self._write({"obstacle": obstacle, "collected": [item.nodeid for item in session.items]})
+            self._write({"obstacle": obstacle})
             return True
         if session.items:
             if uncollected:
-                self._write({"uncollected": uncollected})
+                lost = [file for file, is_well in self._files.items() if not is_well]
+                self._write({"uncollected": uncollected, "lost": lost})
             keeper = ScratchKeeper(*map(Path, self._copied)) if self._copied else None
             prober = Prober(session, self._orders.count, self._state, self, silence=self._silence, keeper=keeper)
             whole = WholeHunt(
@@ -58,6 +72,7 @@ class Hunter:
                 tell=self._write,
                 probes=lambda: prober.probes,
                 are_different=are_different,
+                failed=json.loads(Path(self._orders.failed).read_text("utf-8")) if self._orders.failed else None,
             )
             try:
                 prober.drive(whole.search())
@@ -65,6 +80,21 @@ class Hunter:
                 prober.close()
             self._write({"probes": prober.probes})
         return True
+
+    def _imported(self, config: pytest.Config) -> Iterator[str]:
+        """Yield the files as node ids name them, each behind the conftests that are imported for it."""
+        root = config.rootpath
+        waiting = {
+            Path(os.path.relpath(str(file), root)).as_posix()
+            for plugin in config.pluginmanager.get_plugins()
+            if Path(str(file := getattr(plugin, "__file__", ""))).name == CONFTEST
+        }
+        for one in self._files:
+            if (root / one).is_file():
+                first = sorted((other for other in waiting if is_below(one, other)), key=len)
+                waiting.difference_update(first)
+                yield from (*first, one)
+        yield from sorted(waiting)
 
     def _write(self, line: dict[str, Any]) -> None:
         with self._file.open("a", encoding="utf-8") as file:
