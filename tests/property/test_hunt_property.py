@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated_suite import FAILED, Odd, SimulatedSuite, named_tests
 
-from isolane.model.hunt import Finding, Sort
+from isolane.model.hunt import Finding, HuntOrders, Sort
 from isolane.model.identity import module_of
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.planning.hunt import Suspect, hunt
 from isolane.planning.minimize import first_halves, minimize, minimize_tests
 from isolane.planning.pairs import with_all_others
 from isolane.planning.survey import relatives
+from isolane.planning.whole_hunt import WholeHunt
 from isolane.statistics.flake_rate import are_different
 
 counts = st.integers(20, 200)
@@ -299,3 +300,29 @@ def test_a_known_polluter_is_tried_first():
     finding = suite.drive(hunt(suspect, [tests[5]], are_different, [(tests[5],)]))
     assert finding.needed == (tests[5],)
     assert suite.probes <= 14
+
+
+@given(counts, seeds)
+def test_tests_that_failed_are_looked_into_with_what_had_run_before_them_and_no_order_is_run(count, seed):
+    tests = named_tests(count)
+    polluter, victim, broken = random.Random(seed).sample(tests, 3)
+    before = [one for one in tests[::-1] if one not in (victim, broken)]
+    suite = SimulatedSuite(tests, {victim: Odd([[polluter]]), broken: Odd(alone=FAILED)})
+    told = []
+    whole = WholeHunt(
+        HuntOrders(1, ()),
+        tests,
+        tell=told.append,
+        probes=lambda: suite.probes,
+        are_different=are_different,
+        failed={victim: before, broken: before, "gone.py::test": before},
+    )
+    suite.drive(whole.search())
+
+    findings = {one.test: one for one in (Finding.from_data(line["finding"]) for line in told if "finding" in line)}
+    assert {test: (one.sort, one.needed) for test, one in findings.items()} == {
+        victim: (Sort.VICTIM, (polluter,)),
+        broken: (Sort.BROKEN, ()),
+    }
+    (surveyed,) = (line["survey"] for line in told if "survey" in line)
+    assert surveyed["outcomes"] == {victim: str(PASSED), broken: str(FAILED)}

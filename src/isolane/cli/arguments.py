@@ -10,7 +10,7 @@ from isolane.cli.stress_arguments import StressParser, add_stress
 from isolane.model.plan import ENGINES
 from isolane.planning.units import MODES
 
-REPORT_FORMATS = ("junit", "ctrf", "sarif", "perfetto")
+REPORT_FORMATS = ("junit", "ctrf", "sarif", "perfetto", "html")
 _DESCRIPTION = """\
 isolane runs a pytest suite in parallel and proves that the result is the same
 as in one process, each module alone, and in any order.
@@ -126,6 +126,11 @@ def new_parser() -> argparse.ArgumentParser:
     )
     more.add_argument(
         "--all-pairs", action="store_true", help="run them after each test that leaves something, too: all pairs"
+    )
+    hunt.add_argument(
+        "--imports",
+        action="store_true",
+        help="import each file alone, too: who needs, or suffers from, others' imports?",
     )
     _project_option(hunt)
     _json(hunt)

@@ -160,6 +160,7 @@ def verb_hunt(options: argparse.Namespace, for_pytest: tuple[str, ...], progress
         stall_seconds=options.stall_timeout,
         all_pairs=options.all_pairs,
         shows=options.check,
+        imports=options.imports,
     )
     found = (hunt_collisions if options.collisions else hunt_suite)(request, progress)
     print_result(options, progress, hunt_as_data(found), hunt_lines(found, shutil.get_terminal_size().columns))

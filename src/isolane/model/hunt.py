@@ -61,6 +61,8 @@ class Probe:
     seed: int | None = None
     clock: str | None = None
     widely: bool = False
+    files: tuple[str, ...] | None = None
+    preloaded: tuple[str, ...] = ()
 
     @property
     def asked(self) -> str:
@@ -75,17 +77,22 @@ class Probe:
     def decode(cls, text: str) -> Probe:
         """Return what :meth:`encode` wrote."""
         values = json.loads(text)
-        return cls(**{**values, **{name: tuple(values[name]) for name in ("tests", "restored", "traced")}})
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a probe. outcomes: of the tests, by node id. found: what they left, where it was looked at."""
+    """What became of a probe. outcomes: of the tests, by node id. found: what they left, where it was looked at.
+
+    modules: of a probe about imports, the names of the modules that were loaded when all was collected.
+    """
 
     outcomes: Mapping[str, Outcome]
     last: Outcome = MISSING
     seconds: float = 0.0
     found: tuple[Explained, ...] = ()
+    modules: tuple[str, ...] = ()
 
 
 class Sort(str, Enum):
@@ -95,6 +102,8 @@ class Sort(str, Enum):
     """Ends otherwise after certain tests than alone, where it is well."""
     BRITTLE = "brittle"
     """Is well only after certain tests."""
+    IMPORT = "import-dependent"
+    """Ends otherwise where certain files are imported besides its own, whatever runs: bad with them, or without."""
     BROKEN = "broken"
     """Ends badly, whatever runs before it."""
     COLLISION = "collision"
@@ -118,7 +127,8 @@ class HuntOrders:
     without a word after which a probe is taken for hung; None takes the project's setting. all_pairs: whether each of
     them also runs after each test that leaves something. meetings: pairs to run at the same time; then nothing else is
     asked. are_cheap: whether a probe takes milliseconds, so that there may be many. shows: whether what is found is to
-    be shown by the command that is told.
+    be shown by the command that is told. failed: a file that names tests, as JSON, each with what had run before it
+    when it failed; then these are looked into, and no order is run. Their names may be too many for the environment.
     """
 
     count: int
@@ -130,6 +140,7 @@ class HuntOrders:
     meetings: tuple[Meeting, ...] | None = None
     are_cheap: bool = True
     shows: bool = True
+    failed: str = ""
 
     def encode(self) -> str:
         """Return it as text."""
@@ -163,7 +174,9 @@ class Finding:
     alone and after, where one run says too little: (bad, runs) each. probes, seconds: what it has cost. Of a collision,
     needed is the test beside which it ends otherwise, shared what both touch, stood who of them stood still where, and
     rates how often it was bad one after the other, and side by side with nobody held up. seeds, clocks: those with
-    which one that depends on the seed, or on the time, ends otherwise.
+    which one that depends on the seed, or on the time, ends otherwise. Of one that depends on imports, alone is how it
+    ends when its own file alone is imported, and needed are the files with which it ends otherwise; the test may be a
+    file, which is collected or not.
     """
 
     test: str
@@ -241,7 +254,7 @@ class HuntResult:
     orders: how many orders of the whole suite were run. dirty: tests that left what others may see. pairs: how many
     of them and another test told something, and of how many; None where pairs were not asked for. alike: how many more
     tests leave something, and nothing that these do not. pair_seconds: what pairs took. meetings: how many pairs were
-    run at the same time, and of how many; None where they were not asked for.
+    run at the same time, and of how many; None where they were not asked for. files: how many were imported alone.
     """
 
     findings: Sequence[Finding]
@@ -255,4 +268,5 @@ class HuntResult:
     pair_seconds: float = 0.0
     alike: int = 0
     meetings: tuple[int, int] | None = None
+    files: int = 0
     notes: Sequence[str] = field(default_factory=tuple)

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from isolane.model.explanation import Explained
 from isolane.model.hunt import Answer, Finding, Probe, Sort
+from isolane.model.identity import module_of
 from isolane.model.outcome import Category
-from isolane.model.state import Level
+from isolane.model.state import Change, Leak, Level
 from isolane.planning.minimize import Trials, minimize, minimize_tests
 from isolane.planning.search import Batch, Search, has_turned
 
@@ -45,49 +46,100 @@ def _is_carried_as(finding: Finding, other: Finding) -> Search[bool]:
 
 def _carriers(finding: Finding, known: Sequence[Explained] = (), *, widely: bool = False) -> Search[Finding]:
     """Find what carries it. known: what is known of the same tests already, lines and all."""
-    tests = (*finding.needed, finding.test)
-    (looked,) = yield Batch([Probe(tests, looks=True, widely=widely)])
-    left = tuple(
+    probe = Probe((*finding.needed, finding.test), widely=widely)
+    (looked,) = yield Batch([replace(probe, looks=True)])
+    left = [
         one
         for one in (looked.found if looked else ())
         # What the test itself leaves comes after it.
         if one.leak.change.level is not Level.HARMLESS and not one.at_import and one.leak.owner != finding.test
-    )
+    ]
+    return (yield from _put_back(finding, probe, left, known))
+
+
+def import_carriers(finding: Finding, files: tuple[str, ...], preloaded: tuple[str, ...]) -> Search[Finding]:
+    """Find the state by which files that are imported reach a test: put back a kind at a time after each import.
+
+    files: all that are collected. preloaded: what the test's own file imports. Where that is there already, it is seen
+    what others do to it; without, a class that is patched by who imports it first has never been otherwise.
+    """
+    seen = finding
+    modules: tuple[str, ...] = ()
+    for loaded, widely in ((preloaded, False), ((), False), (preloaded, True)):
+        probe = Probe((finding.test,), files=files, preloaded=loaded, widely=widely)
+        (looked,) = yield Batch([replace(probe, looks=True)])
+        if looked is None or not has_turned(finding.alone, looked.last):
+            continue  # what is there already was imported otherwise in the suite
+        modules = modules if loaded else looked.modules
+        left = [one for one in looked.found if one.leak.change.level is not Level.HARMLESS]
+        found = yield from _put_back(finding, probe, left)
+        if found.tried:
+            return found
+        seen = seen if seen.carriers else found
+    known = set(preloaded)
+    by_modules = yield from _by_modules(finding, [one for one in modules if one not in known])
+    return by_modules or seen
+
+
+def _by_modules(finding: Finding, names: Sequence[str]) -> Search[Finding | None]:
+    """Find the modules that it takes to have been imported, by whomever: ``xml.dom`` is there once anybody needs it.
+
+    names: of those that are imported with the files, and not with the test's own alone.
+    """
+    alone = Probe((finding.test,), files=(module_of(finding.test),))
+
+    def ask(parts: Sequence[Sequence[str]]) -> Search[list[bool | None]]:
+        answers = yield Batch([replace(alone, preloaded=tuple(part)) for part in parts], turned)
+        return [None if answer is None else turned(answer) for answer in answers]
+
+    def turned(answer: Answer) -> bool:
+        return has_turned(finding.alone, answer.last)
+
+    if not names or not (yield from ask([names]))[0]:
+        return None
+    least = yield from tried(minimize(names), ask)
+    changes = [Change("modules", name, None, "imported", Level.HARMLESS) for name in least]
+    leaks = [Explained(Leak(f"module {finding.needed[0]}", one), at_import=True) for one in changes]
+    return replace(finding, carriers=tuple(leaks), tried=True)
+
+
+def _put_back(
+    finding: Finding, probe: Probe, left: Sequence[Explained], known: Sequence[Explained] = ()
+) -> Search[Finding]:
+    """Put back what is left, a kind at a time. probe: shows it. known: the same, with lines, as far as it is known."""
     kinds = list(dict.fromkeys(one.leak.change.kind for one in left))
     if not kinds:
         return finding
-    answers = yield Batch([Probe(tests, restored=(kind,), widely=widely) for kind in kinds])
+    answers = yield Batch([replace(probe, restored=(kind,)) for kind in kinds])
     helped = [kind for kind, answer in zip(kinds, answers, strict=True) if answer and _is_well(finding, answer)]
     if not helped and len(kinds) > 1:
-        helped = yield from _smallest_together(finding, tests, kinds, widely=widely)
-    if widely and not helped:
+        helped = yield from _smallest_together(finding, probe, kinds)
+    if probe.widely and not helped:
         return finding
     if not known:
         # Looking after each line takes its time, so it looks at nothing else.
-        (traced,) = yield Batch([Probe(tests, traced=tuple(helped or kinds), widely=widely)])
+        (traced,) = yield Batch([replace(probe, traced=tuple(helped or kinds))])
         known = traced.found if traced else ()
     taken = [_with_line(one, known) for one in left if one.leak.change.kind in (helped or kinds)]
     return replace(finding, carriers=tuple(taken), tried=bool(helped))
 
 
-def _smallest_together(
-    finding: Finding, tests: tuple[str, ...], kinds: list[str], *, widely: bool
-) -> Search[list[str]]:
+def _smallest_together(finding: Finding, probe: Probe, kinds: list[str]) -> Search[list[str]]:
     """Return the fewest kinds that have to be put back together; none where all of them do not help."""
-    (together,) = yield Batch([Probe(tests, restored=tuple(kinds), widely=widely)])
+    (together,) = yield Batch([replace(probe, restored=tuple(kinds))])
     if together is None or not _is_well(finding, together):
         return []
 
     def ask(parts: Sequence[Sequence[str]]) -> Search[list[bool | None]]:
-        return (yield from _make_well(finding, [Probe(tests, restored=tuple(part), widely=widely) for part in parts]))
+        return (yield from _make_well(finding, [replace(probe, restored=tuple(part)) for part in parts]))
 
-    return (yield from _tried(minimize(kinds), ask))
+    return (yield from tried(minimize(kinds), ask))
 
 
-def _tried(
+def tried(
     trials: Trials[str], ask: Callable[[Sequence[Sequence[str]]], Search[list[bool | None]]]
 ) -> Search[list[str]]:
-    """Try parts until the smallest is found."""
+    """Try parts until the smallest is found, and return it."""
     try:
         wanted = next(trials)
         while True:
@@ -118,7 +170,7 @@ def cleaner(finding: Finding, tests: Sequence[str]) -> Search[Finding]:
 
     if not (yield from ask([between]))[0]:
         return finding
-    found = yield from _tried(minimize_tests(between), ask)
+    found = yield from tried(minimize_tests(between), ask)
     return replace(finding, cleaner=found[0]) if len(found) == 1 else finding
 
 

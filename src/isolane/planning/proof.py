@@ -82,7 +82,12 @@ def with_pairs(proof: Proof, claim: str) -> Proof:
 
 
 def _hunted_reason(found: Sequence[Finding]) -> tuple[Verdict, str] | None:
-    needing = sum(bool(one.needed) for one in found)
+    importing = sum(one.sort is Sort.IMPORT for one in found)
+    needing = sum(bool(one.needed) for one in found) - importing
+    if importing and not needing:
+        verb = "test ends" if importing == 1 else "tests end"
+        why = "otherwise by what other files do when they are imported, which the runs did not show"
+        return Verdict.NOT_PROVEN, f"{importing} {verb} {why}"
     seeded = sum(one.sort is Sort.SEED for one in found)
     if not needing and seeded:
         verb = "test ends" if seeded == 1 else "tests end"

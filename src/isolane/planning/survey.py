@@ -33,7 +33,7 @@ class Survey:
 
     suspects: tests that ended otherwise in some order than alone. broken: those that are bad wherever they run, with
     how. dirty: tests that left what others may see, in the suite's own order. orders: how many were run. seconds: what
-    the suite's own order took.
+    the suite's own order took. outcomes: how tests ended, alone where they ran alone, else in the suite's own order.
     """
 
     suspects: Sequence[Suspect]
@@ -41,6 +41,7 @@ class Survey:
     dirty: Sequence[str]
     orders: int
     seconds: float
+    outcomes: Mapping[str, Outcome]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def survey(
         suspect = _shown_by_halves(tests, test, by_themselves[test], before, first)
         if suspect is not None:
             seconds = sum(answer.seconds for answer in first if answer)
-            return Survey([suspect], {}, (), 1, seconds)
+            return Survey([suspect], {}, (), 1, seconds, {test: suspect.alone})
         runs = yield from _runs([[*before, test]])
     else:
         if wanted:
@@ -105,7 +106,9 @@ def survey(
         for test, outcomes in by_themselves.items()
         if all(one.is_bad for one in outcomes) and test not in suspected
     }
-    return Survey(suspects, broken, dirty, count, seconds)
+    ended = {**(runs[0].answer.outcomes if runs else {})}
+    ended |= {test: max(outcomes, key=outcomes.count) for test, outcomes in by_themselves.items()}
+    return Survey(suspects, broken, dirty, count, seconds, ended)
 
 
 def _shown_by_halves(

@@ -5,20 +5,21 @@ Knows no more than :mod:`search` of how probes are run; what is found is told as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from isolane.model.clock import Clock, SystemClock
-from isolane.model.hunt import Finding, HuntOrders, Sort
+from isolane.model.hunt import Finding, HuntOrders, Probe, Sort
+from isolane.model.outcome import MISSING
 from isolane.planning.carriers import carriers, cleaner
 from isolane.planning.collisions import collision, without_company
 from isolane.planning.hunt import Suspect, hunt
 from isolane.planning.inputs import MOST_BROKEN, by_its_inputs
 from isolane.planning.pairs import all_pairs, with_all_others
 from isolane.planning.search import Batch, Search
-from isolane.planning.survey import Survey, relatives, survey
+from isolane.planning.survey import Survey, dirty_tests, relatives, survey
 
 _MOST_LOOKED_AROUND = 5
 """Polluters after which other tests are run that no order has shown to suffer."""
@@ -27,6 +28,7 @@ _MOST_LOOKED_AROUND = 5
 class WholeHunt:
     """tests: the suite, in its order. tell: takes what is found, in types that JSON has. probes: how many have run.
 
+    failed: tests that failed, each with what had run before it, where these are looked into and no order is run.
     are_different: as :func:`~isolane.planning.hunt.hunt` takes it.
     """
 
@@ -38,6 +40,7 @@ class WholeHunt:
         tell: Callable[[dict[str, Any]], None],
         probes: Callable[[], int],
         are_different: Callable[[int, int, int, int], bool],
+        failed: Mapping[str, Sequence[str]] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._orders = orders
@@ -52,11 +55,15 @@ class WholeHunt:
         """What has been found for other tests."""
         self._findings: dict[str, Finding] = {}
         self._is_apart = orders.count == 1
+        self._failed = failed
 
     def search(self) -> Search[None]:
         """Look for all that is asked for."""
         if self._orders.meetings is not None:
             yield from self._meet()
+            return
+        if self._failed is not None:
+            yield from self._look_into_failed(self._failed)
             return
         tests, asked_for = self._tests, self._orders.wanted
         wanted = [one for one in tests if any(one == asked or one.endswith(asked) for asked in asked_for)]
@@ -84,6 +91,25 @@ class WholeHunt:
                     self._found(finding)
         self._tell({"tests": len(known)})
 
+    def _look_into_failed(self, failed: Mapping[str, Sequence[str]]) -> Search[None]:
+        """Look into those that are well alone; of the others it is known that they are bad in each process."""
+        known = set(self._tests)
+        asked = {test: [one for one in before if one in known] for test, before in failed.items() if test in known}
+        answers = yield Batch([Probe((test,)) for test in asked])
+        alone = {test: answer.last for test, answer in zip(asked, answers, strict=True) if answer}
+        suspects = []
+        for test, outcome in alone.items():
+            if outcome.is_bad:
+                self._found(Finding(test, Sort.BROKEN, outcome))
+            elif outcome != MISSING and asked[test]:
+                (looked,) = yield Batch([Probe((*asked[test], test), looks=True)])
+                self._known = list(dict.fromkeys([*self._known, *dirty_tests(looked)]))
+                suspects.append(Suspect(test, outcome, asked[test]))
+        self._tell(
+            {"survey": {"outcomes": {test: str(outcome) for test, outcome in alone.items()}}, "tests": len(known)}
+        )
+        yield from self._look_into_all(suspects)
+
     def _found(self, finding: Finding) -> None:
         self._findings[finding.test] = finding
         self._tell({"finding": finding.as_data()})
@@ -98,9 +124,9 @@ class WholeHunt:
                 yield Batch((), one_by_one=True)
                 if finding.sort is Sort.COLLISION:
                     self._found(finding)
-                waiting = list(
-                    (yield from survey(self._tests, self._orders.seeds, [one.test for one in waiting])).suspects
-                )
+                if self._failed is None:
+                    left = [one.test for one in waiting]
+                    waiting = list((yield from survey(self._tests, self._orders.seeds, left)).suspects)
                 continue
             del waiting[0]
             self._found(finding)
@@ -161,4 +187,5 @@ def _as_data(found: Survey) -> dict[str, Any]:
         "dirty": list(found.dirty),
         "orders": found.orders,
         "seconds": found.seconds,
+        "outcomes": {test: str(outcome) for test, outcome in found.outcomes.items()},
     }

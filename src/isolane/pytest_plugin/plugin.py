@@ -42,6 +42,10 @@ def pytest_load_initial_conftests(
         from isolane.pytest_plugin.worktree import run_in_worktree
 
         run_in_worktree(early_config)
+    if handover is None and value_of(early_config, "hunt", early=True) == "on":
+        from isolane.pytest_plugin.hunt.after_failures import environment_key
+
+        early_config.stash[environment_key] = dict(os.environ)
     early_config.stash[_choice_key] = apply_worker_choice(early_config, parser, args, handover)
     if may_have_workers(early_config):
         from isolane.pytest_plugin.fork.watch import start_watch
@@ -147,10 +151,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
         register_leaks(config)
     if workerinput is None and handover is None and value_of(config, "hunt") == "on":
-        from isolane.pytest_plugin.fork.adapters import ControllerState
         from isolane.pytest_plugin.hunt.after_failures import register_hunt_after_failures
 
-        register_hunt_after_failures(config, ControllerState())
+        register_hunt_after_failures(config)
     if workerinput is not None and "locks" in workerinput.get("isolane", {}):
         from isolane.pytest_plugin.needs import ResourceLocks
 

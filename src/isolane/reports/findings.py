@@ -85,7 +85,13 @@ _FLAKY = Rule(
     "The same test, in the same order, ended in different ways.",
     "isolane stress says how often; isolane.quarantine.toml keeps it from deciding until it is mended.",
 )
-_EXPLAINED = (Sort.VICTIM, Sort.BRITTLE, Sort.FLAKY)
+_IMPORT = Rule(
+    "import-dependent-test",
+    "A test ends otherwise when other files are imported, or are not.",
+    f"{_DIFFERENCE} This test depends on what a conftest or another test module does when it is imported.",
+    "Do it in a fixture, or import in the test's own file what it needs. isolane hunt names the line.",
+)
+_EXPLAINED = (Sort.VICTIM, Sort.BRITTLE, Sort.IMPORT, Sort.FLAKY)
 
 
 def leak_rule(kind: str) -> Rule:
@@ -130,7 +136,7 @@ def _leak(leak: Leak, node_id: str, places: Places) -> Iterator[Remark]:
 def remarks_of_proof(proof: Proof, places: Places) -> Iterator[Remark]:
     """Yield what a proof has found: the lines that carry state over, and the tests that end otherwise."""
     for cause in proof.causes:
-        if cause.sort is Sort.VICTIM:
+        if cause.sort in (Sort.VICTIM, Sort.IMPORT) and not cause.alone.is_bad:
             for carrier in cause.carriers:
                 yield _carrier(cause, carrier, places)
         if cause.sort in _EXPLAINED:
@@ -169,6 +175,10 @@ def _cause(cause: Cause, places: Places) -> Remark:
     if cause.sort is Sort.FLAKY:
         message = f"{cause.test} ends differently though nothing is different."
         return Remark(_FLAKY, Weight.WARNING, message, places.of_test(cause.test), (cause.test,))
+    if cause.sort is Sort.IMPORT:
+        message = f"{_ending(cause)} where {needed} is imported, too; with its own file alone it ends {cause.alone}."
+        related = tuple((f"imported: {one}", places.of_test(one)) for one in cause.needed)
+        return Remark(_IMPORT, Weight.ERROR, message, places.of_test(cause.test), (cause.test,), related)
     if cause.sort is Sort.BRITTLE:
         message = f"{cause.test} is well only after {needed}; alone it is {cause.alone}."
     else:

@@ -10,7 +10,8 @@ from typing import Any
 
 from isolane.model.explanation import Explained, explained_as_data, line_of
 from isolane.model.hunt import Finding, HuntResult, Sort
-from isolane.model.state import Plain
+from isolane.model.state import Level, Plain
+from isolane.planning.imports import OWNER
 from isolane.planning.inputs import CLOCKS, SEEDS
 from isolane.planning.pairs import pairs_claim
 from isolane.reports.figures import seconds_text
@@ -40,6 +41,7 @@ _MEND = {
     "files": "write below tmp_path",
 }
 """What ends with the test, by the kind of state."""
+_ORDERS = (Sort.VICTIM, Sort.BRITTLE, Sort.IMPORT)
 _WITH_WHOM = "isolane hunt --collisions looks for them"
 _ELSE = "put it back in the teardown of a fixture"
 
@@ -61,12 +63,19 @@ def hunt_lines(found: HuntResult, width: int = 80) -> Iterator[str]:
         )
     elif bad:
         end = "ends" if len(bad) == 1 else "end"
-        of_order = all(one.sort in (Sort.VICTIM, Sort.BRITTLE) for one in bad)
-        how = "otherwise in another order" if of_order else "now this way, now that"
-        yield f"{_many(len(bad), 'test')} of {found.tests} {end} {how}."
+        yield f"{_many(len(bad), 'test')} of {found.tests} {end} {_in_short(bad)}."
     yield from cause_lines(found.findings, width)
     yield ""
     yield from _cost_lines(found, width)
+
+
+def _in_short(findings: Sequence[Finding]) -> str:
+    sorts = {one.sort for one in findings}
+    if sorts == {Sort.IMPORT}:
+        return "otherwise by what other files import"
+    if sorts <= {Sort.VICTIM, Sort.BRITTLE}:
+        return "otherwise in another order"
+    return "otherwise in other company" if sorts <= set(_ORDERS) else "now this way, now that"
 
 
 def _meeting_lines(found: HuntResult, tried: int, of: int, width: int) -> Iterator[str]:
@@ -101,7 +110,8 @@ def _groups(findings: Sequence[Finding]) -> list[list[Finding]]:
     for one in findings:
         places = frozenset(carrier.leak.change.place for carrier in one.carriers)
         cause = one.shared or (places if one.tried and len(one.needed) == 1 else one.needed)
-        groups.setdefault((one.sort, cause), []).append(one)
+        is_without = one.sort is Sort.IMPORT and one.alone.is_bad
+        groups.setdefault((one.sort, is_without, cause), []).append(one)
     return sorted(groups.values(), key=lambda group: (list(Sort).index(group[0].sort), -len(group)))
 
 
@@ -112,6 +122,7 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
     heads = {
         Sort.VICTIM: f"{number}. polluter{'s' if len(needed) > 1 else ''}{together}:",
         Sort.BRITTLE: f"{number}. only well after{' all of' if len(first.needed) > 1 else ''}:",
+        Sort.IMPORT: f"{number}. {_importing(first)}:",
         Sort.COLLISION: f"{number}. at the same time as{':' if needed else f' others: {_WITH_WHOM}'}",
         Sort.BROKEN: f"{number}. broken, whatever runs before:",
         Sort.SEED: f"{number}. by the seed of random numbers, whatever runs before:",
@@ -124,6 +135,7 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
         yield from _cut(needed)
         yield from _collision_lines(first, width) if first.shared else _mend_lines(first, width)
         ends = {Sort.VICTIM: "victim", Sort.BRITTLE: "brittle test"}.get(first.sort, "test")
+        ends = "file" if all(map(_is_file, group)) else ends
         yield f"   {_many(len(group), ends)}:"
     for one in group[:_MOST_SHOWN]:
         yield f"     {one.test}"
@@ -148,6 +160,13 @@ def _group_lines(number: int, group: list[Finding], width: int) -> Iterator[str]
             break
 
 
+def _importing(one: Finding) -> str:
+    many = len(one.needed) > 1
+    if one.alone.is_bad:
+        return f"only well where {'all of these are' if many else 'this is'} imported"
+    return "polluters, when all of them are imported" if many else "polluter, when it is imported"
+
+
 def _cut(names: Sequence[str]) -> Iterator[str]:
     yield from (f"     {name}" for name in names[:_MOST_SHOWN])
     if len(names) > _MOST_SHOWN:
@@ -157,7 +176,11 @@ def _cut(names: Sequence[str]) -> Iterator[str]:
 def _how(one: Finding) -> str:
     if one.sort is Sort.BROKEN:
         return f"{one.alone}"
-    text = f"alone {one.alone}" + (f", then {one.after}" if one.after else "")
+    if _is_file(one):
+        ways = ("cannot be collected", "is collected")
+        return "{}, {} with that imported".format(*(ways if one.alone.is_bad else ways[::-1]))
+    then = "with that imported" if one.sort is Sort.IMPORT else "then"
+    text = f"alone {one.alone}" + (f", {then} {one.after}" if one.after else "")
     if one.seeds:
         return f"{text} with seed {', '.join(map(str, one.seeds))} of {SEEDS[0]} to {SEEDS[-1]}"
     if one.clocks:
@@ -174,25 +197,36 @@ def _how(one: Finding) -> str:
     return text
 
 
+def _is_file(one: Finding) -> bool:
+    """Return whether what ends otherwise is a file, which is collected or not."""
+    return one.sort is Sort.IMPORT and "::" not in one.test
+
+
 def _mend_lines(one: Finding, width: int) -> Iterator[str]:
     if not one.carriers:
         text = "What carries it was not seen: it is in nothing that isolane looks at (a database, a file elsewhere)."
+        if one.sort is Sort.IMPORT:
+            text = "What carries it was not seen: it is in nothing that isolane looks at around an import."
         yield from wrap(text, width, initial_indent="   ", subsequent_indent="   ", **_WHOLE)
         return
     tried = "seen; putting it back did not help, or cannot be done"
     if one.tried:
-        tried = "put back, all is well" if one.sort is Sort.VICTIM else "put back, it is as alone"
-    yield f"   left behind ({tried}):"
+        tried = "put back, it is as alone" if one.alone.is_bad else "put back, all is well"
+    if all(carrier.leak.change.level is Level.HARMLESS for carrier in one.carriers):
+        tried = "imported without the file, it does the same"
+    yield f"   left behind{' by the import' if one.sort is Sort.IMPORT else ''} ({tried}):"
     for carrier in one.carriers[:_MOST_SHOWN]:
         yield from _carrier_lines(carrier, one.needed, width)
     if len(one.carriers) > _MOST_SHOWN:
         yield f"     and {len(one.carriers) - _MOST_SHOWN} more"
-    if one.sort is not Sort.VICTIM:
-        yield "   mend: a fixture that makes it what it has to be"
+    if one.alone.is_bad:
+        where = "in its own file: import, or set up, what it needs" if one.sort is Sort.IMPORT else ""
+        yield f"   mend: {where or 'a fixture that makes it what it has to be'}"
         return
+    when = "in a fixture, and not when it is imported: " if one.sort is Sort.IMPORT else ""
     kinds = dict.fromkeys(carrier.leak.change.kind for carrier in one.carriers)
     for kind in list(kinds)[:_MOST_SHOWN]:
-        text = f"mend {kind}: {mend(kind)}"
+        text = f"mend {kind}: {when}{mend(kind)}"
         yield from wrap(text, width, initial_indent="   ", subsequent_indent="     ", **_WHOLE)
 
 
@@ -208,7 +242,7 @@ def _carrier_lines(carrier: Explained, needed: Sequence[str], width: int) -> Ite
     change = carrier.leak.change
     text = f"{change.kind} {change.name}: {_value(change.before)} → {_value(change.after)}"
     yield from wrap(text, width, initial_indent="     ", subsequent_indent="       ", **_WHOLE)
-    if carrier.leak.owner not in needed:
+    if carrier.leak.owner.removeprefix(OWNER) not in needed:
         yield f"       by {carrier.leak.owner}"
     line = line_of(carrier.blame.since) if carrier.blame else None
     if line is not None:
@@ -225,7 +259,8 @@ def _cost_lines(found: HuntResult, width: int) -> Iterator[str]:
         return
     serial = f", {found.seconds / found.serial_seconds:.1f} serial runs" if found.serial_seconds > 0.5 else ""
     orders = f"{_many(found.orders, 'order')} of {_many(found.tests, 'test')} and parts of them"
-    yield from wrap(f"{_many(found.probes, 'probe')} in {orders}; {found.seconds:.1f} s{serial}.", width)
+    files = f", {_many(found.files, 'file')} imported alone" if found.files else ""
+    yield from wrap(f"{_many(found.probes, 'probe')} in {orders}{files}; {found.seconds:.1f} s{serial}.", width)
     yield from _pair_lines(found, width)
     for note in found.notes:
         yield from wrap(note, width, **_WHOLE)

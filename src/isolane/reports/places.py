@@ -53,7 +53,10 @@ class Places:
             return self.of_test(owner)
         found = None
         if match["file"]:
-            found = self._in_checkout(self._directory / match["file"], 1)
+            # What a hunt has imported is named as node ids are.
+            below = [one / match["file"] for one in (self._directory, self._rootdir)]
+            file = next((one for one in below if self._text_of(one) is not None), below[0])
+            found = self._in_checkout(file, 1)
         elif match["node"]:
             node = match["node"]
             file = self._rootdir / module_of(node)

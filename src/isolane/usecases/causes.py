@@ -30,12 +30,19 @@ def with_causes(proof: Proof, request: HuntRequest, observer: Observer) -> Proof
             one.node_id for one in proof.differences if one.node_id != PYTEST_ITSELF and one.nature in _OF_AN_ORDER
         )
     )
+    imported = {
+        str(one.phase.module) if one.node_id == PYTEST_ITSELF else one.node_id: one.expected
+        for one in proof.differences
+        if one.phase.kind is PhaseKind.MODULE and one.nature is Nature.ALONE
+    }
     proof = _with_collisions(proof, request, observer)
-    if not tests and (not request.all_pairs or proof.verdict is Verdict.INCONCLUSIVE):
+    if not (tests or imported) and (not request.all_pairs or proof.verdict is Verdict.INCONCLUSIVE):
         return proof
     asked = [] if request.all_pairs else tests[:MOST_HUNTED]
+    # A file that cannot be imported alone is no test that an order could change.
+    failed: dict[str, list[str]] | None = None if asked or request.all_pairs else {}
     try:
-        found = hunt_suite(replace(request, tests=tuple(asked)), observer)
+        found = hunt_suite(replace(request, tests=tuple(asked), imported=imported, failed=failed), observer)
     except IsolaneError as error:
         why = f"the causes of the differences were not looked for: {error.what.rstrip('.')}"
         return replace(proof, notes=(*proof.notes, why))
@@ -87,15 +94,16 @@ def _with_collisions(proof: Proof, request: HuntRequest, observer: Observer) -> 
 def _imports(proof: Proof, found: HuntResult) -> list[str]:
     """Return a note on tests that end otherwise in an interpreter of their own, and in no fork of a collected suite."""
     caused = {one.test for one in found.findings if one.needed}
-    alone = [
-        one.node_id
+    differ = [
+        str(one.phase.module) if one.node_id == PYTEST_ITSELF else one.node_id
         for one in proof.differences
-        if one.phase.kind is PhaseKind.MODULE and one.node_id not in caused and one.shown_again
+        if one.phase.kind is PhaseKind.MODULE and one.shown_again
     ]
+    alone = [one for one in differ if one not in caused]
     if not alone:
         return []
     count = "1 test that differs" if len(alone) == 1 else f"{len(alone)} tests that differ"
     return [
-        f"no order is the cause of {count} alone ({alone[0]}): what the whole suite imports may be; "
-        "isolane explain tells what imports leave"
+        f"neither an order nor what files do when they are imported was found to be the cause of {count} alone "
+        f"({alone[0]})"
     ]

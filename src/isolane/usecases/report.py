@@ -19,14 +19,16 @@ from isolane.reports.findings import Remark, remarks_of_run
 from isolane.reports.junit import junit_xml
 from isolane.reports.perfetto import perfetto_trace
 from isolane.reports.places import Places
+from isolane.reports.run_html import run_html
 from isolane.reports.sarif import sarif_log
+from isolane.reports.timeline import timeline_of
 
 _WHOLE_SUITE = frozenset({"serial", "parallel"})
 
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """What was asked. format: ``junit``, ``ctrf``, ``sarif`` or ``perfetto``. output: None to return it.
+    """What was asked. format: ``junit``, ``ctrf``, ``sarif``, ``perfetto`` or ``html``. output: None to return it.
 
     run: an id, the beginning of one, ``last``, the newest of a whole suite, or a run's directory.
     """
@@ -64,6 +66,8 @@ def run_report(format_: str, events: Sequence[Event], places: Places) -> str:
     run = cases_of(events)
     if format_ == "sarif":
         return sarif_text(remarks_of_run(run, places), whole=not run.trouble)
+    if format_ == "html":
+        return run_html(run, timeline_of("the run", events))
     return _json(ctrf_report(run)) if format_ == "ctrf" else junit_xml(run)
 
 

@@ -182,7 +182,7 @@ ALL = {
     "each": EACH,
 }
 
-SUFFIXES = {"junit": "xml", "ctrf": "ctrf.json", "sarif": "sarif", "perfetto": "trace.json"}
+SUFFIXES = {"junit": "xml", "ctrf": "ctrf.json", "sarif": "sarif", "perfetto": "trace.json", "html": "html"}
 
 
 def written(name: str, events: Sequence[Event]) -> str:

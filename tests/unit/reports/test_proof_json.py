@@ -14,7 +14,8 @@ import jsonschema
 import pytest
 from tests.unit.reports.proof_samples import ALL, FLAKY, MANY, NONE, ONE, proof
 
-from isolane.model.outcome import BAD, Category, Outcome
+from isolane.model.hunt import Finding, Sort
+from isolane.model.outcome import BAD, PASSED, Category, Outcome
 from isolane.model.proof import SCHEMA, Failure, Nature, PhaseKind, Proof, Verdict
 from isolane.reports.proof_json import proof_as_data
 
@@ -56,6 +57,12 @@ def problems(data: Any, schema: Any) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", ALL)
 def test_what_is_written_is_what_the_schema_says(name: str, schema: Any) -> None:
     assert problems(written(ALL[name]), schema) == []
+
+
+@pytest.mark.parametrize("sort", Sort)
+def test_each_sort_of_cause_is_in_the_schema(sort: Sort, schema: Any) -> None:
+    sample = proof(causes=(Finding("a.py::test", sort, PASSED, needed=("b.py",)),))
+    assert problems(written(sample), schema) == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.model.event_samples import ended, passed, run_finished, run_started
+from tests.unit.reports.pages import Page
 from tests.unit.reports.report_schemas import json_schema, junit_schema
 from tests.unit.reports.run_samples import ALL, EMPTY, GOLDENS, MANY, SUFFIXES, written
 
@@ -50,6 +51,9 @@ def check(name: str, text: str) -> None:
     text.encode("ascii")
     if name == "junit":
         junit_schema().validate(StringIO(text))
+        return
+    if name == "html":
+        Page(text)
         return
     json.dumps(json.loads(text), ensure_ascii=False).encode()  # half a surrogate pair has no UTF-8
     if name == "perfetto":

@@ -14,10 +14,11 @@ from tests.unit.reports.proof_samples import FLAKY, ONE, difference, proof
 from tests.unit.reports.report_schemas import json_schema
 from tests.unit.reports.run_samples import GOLDENS, KILLED, MANY, SOURCES, left, places, written
 
+from isolane.model.explanation import Explained
 from isolane.model.hunt import Finding, Sort
 from isolane.model.outcome import PASSED, Category, Outcome
 from isolane.model.proof import Nature, Proof
-from isolane.model.state import Level
+from isolane.model.state import Change, Leak, Level
 from isolane.reports.findings import Remark, Weight, leak_rule, remarks_of_proof
 from isolane.reports.places import Place, Places
 from isolane.reports.sarif import FINGERPRINT, MOST_RESULTS, sarif_log
@@ -107,6 +108,19 @@ def test_a_brittle_test_names_what_it_needs() -> None:
         "runs before: b.py::first",
         "runs before: b.py::second",
     ]
+
+
+def test_what_an_import_leaves_is_a_finding_in_its_file_and_the_test_that_suffers_another() -> None:
+    leak = Leak("module b.py", Change("env", "CITY", None, "secret"))
+    cause = Finding("a.py::test", Sort.IMPORT, PASSED, FAILED, ("b.py",), carriers=(Explained(leak, True),), tried=True)
+    left, found = results(of_proof(proof(causes=(cause,))))
+
+    assert (left["ruleId"], left["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]) == ("leak-env", "b.py")
+    assert found["ruleId"] == "import-dependent-test"
+    assert found["message"]["text"] == (
+        "a.py::test ends failed (KeyError) where b.py is imported, too; with its own file alone it ends passed."
+    )
+    assert [one["message"]["text"] for one in found["relatedLocations"]] == ["imported: b.py"]
 
 
 def test_no_value_is_told() -> None:

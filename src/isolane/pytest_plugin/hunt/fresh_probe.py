@@ -16,6 +16,7 @@ from isolane.model.hunt import Probe
 from isolane.model.plan import FINDINGS_NAME, Handover
 from isolane.process_state.project_modules import loaded_packages
 from isolane.pytest_plugin.hunt.conditions import BLAME_ATTRIBUTE, Conditions
+from isolane.pytest_plugin.hunt.import_probe import start_import_probe
 from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.start import WATCH_PLUGIN, make_watch
 from isolane.pytest_plugin.state.watching import leaks_of
@@ -35,8 +36,12 @@ class FreshProbe:
         self._places = Path(tempfile.mkdtemp(prefix="isolane-hunt-"))
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> None:
-        """Begin: the tests have been collected."""
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Begin: the tests have been collected; where it is about imports, not all of them need be there."""
+        if self._probe.files is not None:
+            self._probe = Probe(tuple(item.nodeid for item in session.items), tells_all=True)
+        if not session.items:
+            return
         conditions = Conditions(self._config, self._places)
         conditions.probes = [self._probe]
         conditions.enter()
@@ -69,5 +74,7 @@ def start_fresh_probe(config: pytest.Config, handover: Handover) -> None:
     namespace = config.known_args_namespace
     if hasattr(namespace, "no_cov"):
         namespace.no_cov = True  # Of probes there is nothing to measure.
-    probe = FreshProbe(config, Path(handover.run_directory), Probe.decode(handover.probe[1]))
-    config.pluginmanager.register(probe, "isolane-worker")
+    probe = Probe.decode(handover.probe[1])
+    if probe.files is not None:
+        start_import_probe(config, handover, probe)
+    config.pluginmanager.register(FreshProbe(config, Path(handover.run_directory), probe), "isolane-worker")

@@ -6,6 +6,8 @@ Loaded in those runs only. What is found goes into the run's directory, a JSON o
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from isolane.engines.scratch import ScratchKeeper
 from isolane.model.hunt import Finding, HuntOrders
 from isolane.model.plan import FINDINGS_NAME, Handover
 from isolane.planning.compare import same_outcome
+from isolane.planning.imports import CONFTEST, is_below
 from isolane.planning.whole_hunt import WholeHunt
 from isolane.pytest_plugin.fork import safety
 from isolane.pytest_plugin.fork.adapters import ControllerState
@@ -33,6 +36,8 @@ class Hunter:
         self._copied = handover.copied
         self._orders = orders
         self._state = ControllerState()
+        self._files: dict[str, bool] = {}
+        """What has been imported, in that order, and whether it could be."""
         self._silence = orders.silence or number_of(config, "worker-timeout")
         self._aside: SetAside | None = None
         self._shown: list[str] = []
@@ -46,6 +51,11 @@ class Hunter:
             self._aside = SetAside(session, self)
             session.config.add_cleanup(self._aside.close)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Take note of the files."""
+        if "::" not in report.nodeid and report.nodeid.rpartition("/")[2].rpartition(".")[0]:
+            self._files[report.nodeid] = report.passed
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> object:
         """Hunt."""
@@ -53,12 +63,16 @@ class Hunter:
         obstacle = _obstacle()
         if uncollected and (obstacle is not None or not session.items):
             raise session.Interrupted(f"{uncollected} errors during collection")
+        if session.items:
+            files = list(self._imported(session.config))
+            self._write({"files": files, "collected": [item.nodeid for item in session.items]})
         if obstacle is not None:
-            self._write({"obstacle": obstacle, "collected": [item.nodeid for item in session.items]})
+            self._write({"obstacle": obstacle})
             return True
         if session.items:
             if uncollected:
-                self._write({"uncollected": uncollected})
+                lost = [file for file, is_well in self._files.items() if not is_well]
+                self._write({"uncollected": uncollected, "lost": lost})
             keeper = ScratchKeeper(*map(Path, self._copied)) if self._copied else None
             prober = Prober(session, self._orders.count, self._state, self, silence=self._silence, keeper=keeper)
             whole = WholeHunt(
@@ -67,6 +81,7 @@ class Hunter:
                 tell=lambda line: self._told(line, prober),
                 probes=lambda: prober.probes,
                 are_different=are_different,
+                failed=json.loads(Path(self._orders.failed).read_text("utf-8")) if self._orders.failed else None,
             )
             try:
                 prober.drive(whole.search())
@@ -87,6 +102,21 @@ class Hunter:
                 line = {"finding": replace(finding, shown=shown or None).as_data()}
         if "needed" not in line:
             self._write(line)
+
+    def _imported(self, config: pytest.Config) -> Iterator[str]:
+        """Yield the files as node ids name them, each behind the conftests that are imported for it."""
+        root = config.rootpath
+        waiting = {
+            Path(os.path.relpath(str(file), root)).as_posix()
+            for plugin in config.pluginmanager.get_plugins()
+            if Path(str(file := getattr(plugin, "__file__", ""))).name == CONFTEST
+        }
+        for one in self._files:
+            if (root / one).is_file():
+                first = sorted((other for other in waiting if is_below(one, other)), key=len)
+                waiting.difference_update(first)
+                yield from (*first, one)
+        yield from sorted(waiting)
 
     def _write(self, line: dict[str, Any]) -> None:
         with self._file.open("a", encoding="utf-8") as file:

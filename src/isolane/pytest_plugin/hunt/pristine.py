@@ -5,9 +5,12 @@ A serial run's own process is not that any more once tests have run in it.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
+import select
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
@@ -55,12 +58,13 @@ class PristineProcess:
 def _live(asked: int, answering: int, answer: Callable[[str], Iterator[str]]) -> NoReturn:
     code = 1
     try:
-        # Ctrl-C is for who asks; when that ends, what is asked ends here.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # With Ctrl-C, or when who asks has gone, what is asked ends, and cleans up.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         question = b""
         while part := os.read(asked, _CHUNK):
             question += part
         if question:
+            threading.Thread(target=_end_with_reader, args=(answering,), daemon=True).start()
             for line in answer(question.decode()):
                 data = f"{line}\n".encode()
                 while data:
@@ -68,3 +72,11 @@ def _live(asked: int, answering: int, answer: Callable[[str], Iterator[str]]) ->
         code = 0
     finally:
         os._exit(code)
+
+
+def _end_with_reader(answering: int) -> None:
+    """Interrupt what is being done once nobody can read the answer any more."""
+    gone = select.poll()
+    gone.register(answering, 0)  # that is an error's, which is always told
+    gone.poll()
+    _thread.interrupt_main()

@@ -37,3 +37,8 @@ def register_probe(config: pytest.Config, handover: Handover) -> None:
         from isolane.pytest_plugin.state.explaining import register_finder
 
         register_finder(config, handover)
+    elif handover.probe[0] in ("hunt", "probe"):
+        # A part of the suite, or none of it, is no report's, and nobody is there for a debugger.
+        for name in ("xmlpath", "htmlpath", "report_log", "usepdb"):
+            if getattr(config.option, name, None):
+                setattr(config.option, name, None)

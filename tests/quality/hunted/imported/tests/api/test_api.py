@@ -1,0 +1,6 @@
+def test_api():
+    pass
+
+
+def test_api2():
+    pass
