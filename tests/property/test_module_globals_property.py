@@ -82,7 +82,8 @@ def change(namespace: dict[str, Any], step: tuple[int, int, Any, Any]) -> None:
         if what == 0 and names:
             del namespace[names[-1]]
         else:
-            namespace[f"name_{key}" if what == 1 else (names or ["FIRST"])[0]] = value
+            # A new name with a number behind it, which no text says, would be noted and stay.
+            namespace[f"name_{key}_" if what == 1 else (names or ["FIRST"])[0]] = value
     elif isinstance(thing, SimpleNamespace):
         vars(thing).clear() if what == 0 else setattr(thing, str(key), value)
     elif isinstance(thing, dict):
