@@ -11,7 +11,7 @@ import pytest
 
 from isolane.engines import pytest_process, serial
 from isolane.model.plan import RunPlan
-from isolane.usecases.execution import Silence
+from isolane.usecases.observer import Silence
 from isolane.usecases.stress import StressRequest, stress
 
 FORKED = {
