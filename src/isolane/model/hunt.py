@@ -16,6 +16,9 @@ AT_ITS_END = -1
 NOW = "now"
 """What a probe's clock says that is its own and goes as the machine's."""
 
+SET_UP = "set_up"
+"""What is told, as if it were a kind of state, of a fixture of wider scope that a test gets as others have left it."""
+
 
 @dataclass(frozen=True)
 class Stand:

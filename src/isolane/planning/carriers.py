@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from isolane.model.explanation import Explained
-from isolane.model.hunt import Answer, Finding, Probe, Sort
+from isolane.model.hunt import SET_UP, Answer, Finding, Probe, Sort
 from isolane.model.outcome import Category
 from isolane.model.state import Level
 from isolane.planning.minimize import Trials, minimize, minimize_tests
@@ -53,13 +53,18 @@ def _carriers(finding: Finding, known: Sequence[Explained] = (), *, widely: bool
         # What the test itself leaves comes after it.
         if one.leak.change.level is not Level.HARMLESS and not one.at_import and one.leak.owner != finding.test
     )
+    shared = tuple(one for one in (looked.found if looked else ()) if one.leak.change.kind == SET_UP)
     kinds = list(dict.fromkeys(one.leak.change.kind for one in left))
     if not kinds:
-        return finding
+        return (yield from _by_shared_fixtures(finding, shared))
     answers = yield Batch([Probe(tests, restored=(kind,), widely=widely) for kind in kinds])
     helped = [kind for kind, answer in zip(kinds, answers, strict=True) if answer and _is_well(finding, answer)]
     if not helped and len(kinds) > 1:
         helped = yield from _smallest_together(finding, tests, kinds, widely=widely)
+    if not helped:
+        by_shared = yield from _by_shared_fixtures(finding, shared)
+        if by_shared.tried:
+            return by_shared
     if widely and not helped:
         return finding
     if not known:
@@ -68,6 +73,14 @@ def _carriers(finding: Finding, known: Sequence[Explained] = (), *, widely: bool
         known = traced.found if traced else ()
     taken = [_with_line(one, known) for one in left if one.leak.change.kind in (helped or kinds)]
     return replace(finding, carriers=tuple(taken), tried=bool(helped))
+
+
+def _by_shared_fixtures(finding: Finding, shared: tuple[Explained, ...]) -> Search[Finding]:
+    """Try whether it helps to set up anew what fixtures of wider scope hand on: it may be nothing that can be seen."""
+    if not shared:
+        return finding
+    (helps,) = yield from _make_well(finding, [Probe((*finding.needed, finding.test), restored=(SET_UP,))])
+    return replace(finding, carriers=shared, tried=True) if helps else finding
 
 
 def _smallest_together(

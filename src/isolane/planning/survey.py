@@ -6,7 +6,7 @@ Pure, as :mod:`search` is.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from isolane.model.hunt import Answer, Probe
@@ -15,7 +15,7 @@ from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.state import Level
 from isolane.planning.compare import same_outcome
 from isolane.planning.hunt import Suspect
-from isolane.planning.order import shuffled
+from isolane.planning.order import apart, shuffled
 from isolane.planning.search import CONFIRMATIONS, Batch, Search, has_turned
 
 _ENDINGS = frozenset({Category.CRASHED, Category.HUNG})
@@ -24,6 +24,8 @@ _MOST_SINGLES = 4000
 """Tests after each of which one that is named is run, where no order has shown anything."""
 _MOST_RELATIVES = 100
 """Tests that are run after a polluter that is known."""
+_MOST_PAIRS = 200
+"""Tests that are run right after one of their module that leaves something, where no order has shown anything."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Survey:
 
     suspects: tests that ended otherwise in some order than alone. broken: those that are bad wherever they run, with
     how. dirty: tests that left what others may see, in the suite's own order. orders: how many were run. seconds: what
-    the suite's own order took.
+    the suite's own order took. usual: how tests ended in that. leaving: those of the dirty ones that left what none
+    before them had.
     """
 
     suspects: Sequence[Suspect]
@@ -40,6 +43,8 @@ class Survey:
     dirty: Sequence[str]
     orders: int
     seconds: float
+    usual: Mapping[str, Outcome] = field(default_factory=dict)
+    leaving: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ def survey(
 
     wanted: only these are of interest. What would run behind the last of them is left out, no further order is run once
     all of them have ended otherwise, and what tests leave is not looked at where there is one of them: the hunt for it
-    takes less. after_each: whether one that is named is run after each other one, where no order has shown anything.
+    takes less. after_each: whether one that is named is run after each other one, where no order has shown anything,
+    and where none is named, each alone, or nearly so.
     """
     own, back = list(tests), list(tests[::-1])
     by_themselves: dict[str, list[Outcome]] = {}
@@ -92,6 +98,9 @@ def survey(
         count += len(orders)
     if len(wanted) == 1 and after_each and not is_enough():
         runs += yield from _after_each(tests, wanted[0], by_themselves[wanted[0]])
+    if not wanted and after_each:
+        # A brittle test is well after any of those that it needs, and in most orders one of them comes before it.
+        runs += yield from _runs(apart(tests))
     if not wanted:
         odd = _odd(tests, [run.answer for run in runs])
         by_themselves = _by_test(odd, (yield Batch(_thrice(odd))))
@@ -102,7 +111,8 @@ def survey(
         for test, outcomes in by_themselves.items()
         if all(one.is_bad for one in outcomes) and test not in suspected
     }
-    return Survey(suspects, broken, dirty, count, seconds)
+    usual = runs[0].answer.outcomes if runs else {}
+    return Survey(suspects, broken, dirty, count, seconds, usual, _leaving(runs))
 
 
 def _further(tests: Sequence[str], seeds: Sequence[int], dirty: Sequence[str], runs: Sequence[_Run]) -> list[list[str]]:
@@ -154,11 +164,35 @@ def relatives(
         for one, first, second in zip(near, after, alone, strict=True)
         if first and second and second.last.category is not Category.MISSING and has_turned(second.last, first.last)
     ]
-    by_themselves = _by_test(odd, (yield Batch(_thrice(odd))))
+    return (yield from _hidden(dict.fromkeys(odd, needed)))
+
+
+def hidden_victims(tests: Sequence[str], found: Survey, but: Collection[str]) -> Search[list[Suspect]]:
+    """Find who ends otherwise right after a test of its own module that leaves something: others may clean up.
+
+    but: tests of which it is known already.
+    """
+    pairs = [
+        (first, test)
+        for first in found.leaving
+        for test in tests
+        if module_of(test) == module_of(first) and test not in (first, *but) and test in found.usual
+    ][:_MOST_PAIRS]
+    answers = yield Batch([Probe(pair) for pair in pairs])
+    after: dict[str, Sequence[str]] = {}
+    for (first, test), answer in zip(pairs, answers, strict=True):
+        if answer and has_turned(found.usual[test], answer.last):
+            after.setdefault(test, (first,))
+    return (yield from _hidden(after))
+
+
+def _hidden(after: Mapping[str, Sequence[str]]) -> Search[list[Suspect]]:
+    """Return tests as suspects that ended otherwise after these, and in no order of all of them."""
+    by_themselves = _by_test(list(after), (yield Batch(_thrice(list(after)))))
     usual = {one: max(outcomes, key=outcomes.count) for one, outcomes in by_themselves.items()}
     return [
         Suspect(one, usual[one], tuple(needed), True, any(has_turned(usual[one], how) for how in by_themselves[one]))
-        for one in odd
+        for one, needed in after.items()
     ]
 
 
@@ -237,6 +271,19 @@ def dirty_tests(answer: Answer | None) -> list[str]:
         return []
     owners = {one.leak.owner for one in answer.found if one.leak.change.level is not Level.HARMLESS}
     return [test for test in answer.outcomes if test in owners]
+
+
+def _leaving(runs: Sequence[_Run]) -> list[str]:
+    """Return the tests that left what none before them had, in the orders that were looked at."""
+    seen: set[tuple[str, str, str]] = set()
+    owners: dict[str, None] = {}
+    for one in chain.from_iterable(run.answer.found for run in runs):
+        change = one.leak.change
+        key = change.kind, change.name, repr(change.after)
+        if change.level is not Level.HARMLESS and key not in seen:
+            seen.add(key)
+            owners[one.leak.owner] = None
+    return list(owners)
 
 
 def _odd(tests: Sequence[str], answers: Sequence[Answer]) -> list[str]:

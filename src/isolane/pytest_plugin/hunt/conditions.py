@@ -16,16 +16,21 @@ import pytest
 
 from isolane.engines.fork.messages import Finished, Message, Started
 from isolane.model.explanation import Explained
-from isolane.model.hunt import Probe
+from isolane.model.hunt import SET_UP, Probe
 from isolane.model.state import Leak
-from isolane.process_state.base import RestoreError
+from isolane.process_state.base import Kind, RestoreError
+from isolane.process_state.fixture_values import KIND as FIXTURES
+from isolane.process_state.fixture_values import FixtureValues, FixtureValuesKind
 from isolane.process_state.kinds import KINDS
-from isolane.process_state.project_modules import loaded_packages
+from isolane.process_state.project_modules import ProjectModules, loaded_packages
 from isolane.pytest_plugin.hunt.clocks import set_clock
 from isolane.pytest_plugin.hunt.meeting import Attending, Meeting
+from isolane.pytest_plugin.hunt.wider_fixtures import Expected, WiderFixtures
+from isolane.pytest_plugin.state.accepted import Accepted
 from isolane.pytest_plugin.state.frames import Frames
-from isolane.pytest_plugin.state.start import kinds_of, unseen_kinds
+from isolane.pytest_plugin.state.start import kinds_of, make_watch, unseen_kinds
 from isolane.pytest_plugin.state.tracing import Tracer
+from isolane.pytest_plugin.state.watching import LeakWatch
 
 BLAME_ATTRIBUTE = "isolane_blame"
 """What a traced test's last report carries: what it left, and where from, as ``Explained.to_plain`` has it."""
@@ -47,10 +52,13 @@ class Conditions:
         self._config = config
         self._places = places
         self._original = original
-        self._kinds = kinds_of(config, unseen_kinds(config))
+        self._values = FixtureValues()
+        self._fixtures = FixtureValuesKind(self._values, ProjectModules([config.rootpath]))
+        self._kinds = self._kinds_of(())
         self._probe: Probe | None = None
         self._left = 0
-        self._before: dict[str, Any] = {}
+        self._before: Expected = {}
+        self._wider: WiderFixtures | None = None
         self._tracer: Tracer | None = None
         self._blamed: list[Any] = []
         self._hushed: Any = None
@@ -70,31 +78,57 @@ class Conditions:
             if probe.seed is not None:
                 self._draw_from(probe.seed)
             if probe.widely:
-                self._kinds = kinds_of(self._config, unseen_kinds(self._config), loaded_packages())
+                self._kinds = self._kinds_of(loaded_packages())
             if probe.seed is not None:
                 self._draw_from(probe.seed)
             if probe.clock is not None:
                 set_clock(probe.clock)
-            self._before = {name: self._kinds[name].snapshot() for name in probe.restored}
+            restored = [self._kinds[name] for name in probe.restored if name != SET_UP]
+            self._before = {kind: kind.snapshot() for kind in restored}
             if probe.traced:
                 self._tracer = Tracer(
                     Frames(self._config.invocation_params.dir, self._original),
                     [self._kinds[name] for name in probe.traced],
-                    after_lines=KINDS,
+                    after_lines=(*KINDS, FIXTURES),
                     seconds_in_libraries=_IN_LIBRARIES,
                 )
+            if probe.looks or probe.traced or probe.restored:
+                self._wider = WiderFixtures(self._values, self._expected)
+                self._config.pluginmanager.register(self._wider, "isolane-probe-wider-fixtures")
             if not (probe.tells_all or probe.looks or probe.traced):
                 self._hush(worker)
         self._left -= 1
         if not self._left and self._hushed is not None:
             self._config.pluginmanager.register(self._hushed, "isolane-worker")
         if not self._left:
-            for name, before in self._before.items():
-                with contextlib.suppress(RestoreError):  # then it cannot have helped
-                    self._kinds[name].restore(before)
+            self._prepare_last(item)
         elif self._tracer is not None:
             return (yield from self._traced(self._tracer))
         return (yield)
+
+    def _prepare_last(self, item: pytest.Item) -> None:
+        """Put back what the last test is to be without; tell what it has in common with those before it."""
+        for kind, before in self._before.items():
+            with contextlib.suppress(RestoreError):  # then it cannot have helped
+                kind.restore(before)
+        if self._probe is None or self._wider is None:
+            return
+        if SET_UP in self._probe.restored:
+            self._wider.tear_down(item)
+        if self._probe.looks:
+            self._blamed = [one.to_plain() for one in self._wider.shared_with(item)]
+
+    def _expected(self) -> list[Expected]:
+        """Return the states that are put back, or compared with."""
+        return [self._before, *([self._tracer.expected] if self._tracer is not None else [])]
+
+    def _kinds_of(self, modules: Sequence[str]) -> dict[str, Kind[Any]]:
+        return {**kinds_of(self._config, unseen_kinds(self._config), modules), FIXTURES: self._fixtures}
+
+    def make_watch(self, modules: Sequence[str]) -> LeakWatch:
+        """Return what looks after the tests of probes. modules: what is looked into as if it were the project's."""
+        accepted = Accepted(self._config.getini("isolane_known_leaks"))
+        return make_watch(self._config, accepted, modules, also=[self._fixtures])
 
     def _draw_from(self, seed: int) -> None:
         """Seed the generators that everybody shares; pytest-randomly seeds them before each test, by its option."""

@@ -16,8 +16,7 @@ from isolane.model.hunt import Probe
 from isolane.model.plan import FINDINGS_NAME, Handover
 from isolane.process_state.project_modules import loaded_packages
 from isolane.pytest_plugin.hunt.conditions import BLAME_ATTRIBUTE, Conditions
-from isolane.pytest_plugin.state.accepted import Accepted
-from isolane.pytest_plugin.state.start import WATCH_PLUGIN, make_watch
+from isolane.pytest_plugin.state.start import WATCH_PLUGIN
 from isolane.pytest_plugin.state.watching import leaks_of
 
 
@@ -42,7 +41,7 @@ class FreshProbe:
         conditions.enter()
         if self._probe.looks:
             modules = loaded_packages() if self._probe.widely else ()
-            watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks")), modules)
+            watch = conditions.make_watch(modules)
             watch.begin()
             self._config.pluginmanager.register(watch, WATCH_PLUGIN)
 

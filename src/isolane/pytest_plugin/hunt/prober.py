@@ -28,8 +28,6 @@ from isolane.pytest_plugin.fork.reports import Reader
 from isolane.pytest_plugin.hunt.conditions import BLAME_ATTRIBUTE, Conditions
 from isolane.pytest_plugin.hunt.meeting import Meeting
 from isolane.pytest_plugin.phases import PhaseReports
-from isolane.pytest_plugin.state.accepted import Accepted
-from isolane.pytest_plugin.state.start import make_watch
 from isolane.pytest_plugin.state.watching import leaks_of
 
 SILENCE = 120.0
@@ -155,7 +153,7 @@ class Prober(FreshProcesses):
         watch = None
         if any(probe.looks for probe in batch.probes):
             modules = loaded_packages() if any(probe.widely for probe in batch.probes) else ()
-            watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks")), modules)
+            watch = self._conditions.make_watch(modules)
             watch.begin()
         self._prepare(
             [[self._test_numbers[test] for test in probe.tests] for probe in batch.probes],

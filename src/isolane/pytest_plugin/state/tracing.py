@@ -92,6 +92,11 @@ class Tracer:
         self._kinds = self._of_lines = ()
         self._in_window = False
 
+    @property
+    def expected(self) -> dict[Kind[Any], Any]:
+        """The state that is compared with: what it was when the window began, as long as nobody changes it."""
+        return self._before
+
     # -- windows
 
     def begin(self) -> None:
