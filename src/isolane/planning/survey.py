@@ -25,7 +25,7 @@ _MOST_SINGLES = 4000
 _MOST_RELATIVES = 100
 """Tests that are run after a polluter that is known."""
 _MOST_PAIRS = 200
-"""Tests that are run right after one of their module that leaves something, where no order has shown anything."""
+"""Tests that are run right after one that leaves something, where no order has shown anything."""
 
 
 @dataclass(frozen=True)
@@ -149,14 +149,13 @@ def _after_each(tests: Sequence[str], wanted: str, alone: Sequence[Outcome]) -> 
 def relatives(
     tests: Sequence[str], needed: Sequence[str], found: Collection[str], but: Collection[str]
 ) -> Search[list[Suspect]]:
-    """Find who else ends otherwise after these tests, where ``found`` do: among those of the same modules.
+    """Find who else ends otherwise after these tests, where ``found`` do: first among those of the same modules.
 
     but: tests of which it is known already.
     """
     modules = {module_of(one) for one in (*needed, *found)}
-    near = [one for one in tests if module_of(one) in modules and one not in but and one not in needed][
-        :_MOST_RELATIVES
-    ]
+    near = [one for one in tests if one not in but and one not in needed]
+    near = sorted(near, key=lambda one: module_of(one) not in modules)[:_MOST_RELATIVES]
     after = yield Batch([Probe((*needed, one)) for one in near])
     alone = yield Batch([Probe((one,)) for one in near])
     odd = [
@@ -168,16 +167,16 @@ def relatives(
 
 
 def hidden_victims(tests: Sequence[str], found: Survey, but: Collection[str]) -> Search[list[Suspect]]:
-    """Find who ends otherwise right after a test of its own module that leaves something: others may clean up.
+    """Find who ends otherwise right after a test that leaves something, one of its own module first.
+
+    In all orders others may clean up.
 
     but: tests of which it is known already.
     """
     pairs = [
-        (first, test)
-        for first in found.leaving
-        for test in tests
-        if module_of(test) == module_of(first) and test not in (first, *but) and test in found.usual
-    ][:_MOST_PAIRS]
+        (first, test) for first in found.leaving for test in tests if test not in (first, *but) and test in found.usual
+    ]
+    pairs = sorted(pairs, key=lambda pair: module_of(pair[0]) != module_of(pair[1]))[:_MOST_PAIRS]
     answers = yield Batch([Probe(pair) for pair in pairs])
     after: dict[str, Sequence[str]] = {}
     for (first, test), answer in zip(pairs, answers, strict=True):

@@ -38,6 +38,8 @@ BLAME_ATTRIBUTE = "isolane_blame"
 _SIGN_OF_LIFE = 0.5
 _IN_LIBRARIES = 1.0
 """Seconds for which lines of libraries are looked at as well, in each test that is traced."""
+_IN_PROJECT = 3.0
+"""The same of the project's own lines: where a test puts thousands of things into a list, the first line is enough."""
 
 
 class Conditions:
@@ -91,6 +93,7 @@ class Conditions:
                     [self._kinds[name] for name in probe.traced],
                     after_lines=(*KINDS, FIXTURES),
                     seconds_in_libraries=_IN_LIBRARIES,
+                    seconds_in_project=_IN_PROJECT,
                 )
             if probe.looks or probe.traced or probe.restored:
                 self._wider = WiderFixtures(self._values, self._expected)
