@@ -120,7 +120,8 @@ class HuntOrders:
     or the end of one; none for all. cleaners: whether to look for tests that make a victim well again. silence: seconds
     without a word after which a probe is taken for hung; None takes the project's setting. all_pairs: whether each of
     them also runs after each test that leaves something. meetings: pairs to run at the same time; then nothing else is
-    asked. are_cheap: whether a probe takes milliseconds, so that there may be many.
+    asked. are_cheap: whether a probe takes milliseconds, so that there may be many. home: the home that the tests were
+    collected with, and that is theirs alone; empty where they have the user's.
     """
 
     count: int
@@ -131,6 +132,7 @@ class HuntOrders:
     all_pairs: bool = False
     meetings: tuple[Meeting, ...] | None = None
     are_cheap: bool = True
+    home: str = ""
 
     def encode(self) -> str:
         """Return it as text."""

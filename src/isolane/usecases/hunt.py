@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import site
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -61,9 +63,16 @@ def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting
     started = time.monotonic()
     count = parse_worker_count(request.workers, available_processors(), "-n")
     seeds = tuple(parse_seeds(request.seeds)) if request.seeds else SEEDS
-    with open_workshop(request.project, request.python) as workshop, scratch_copy(workshop.project) as scratch:
+    with (
+        open_workshop(request.project, request.python) as workshop,
+        scratch_copy(workshop.project) as scratch,
+        tempfile.TemporaryDirectory(prefix="isolane-home-", ignore_cleanup_errors=True) as own,
+    ):
+        # Many a test file asks for the home when it is imported. Those that are to meet share what they find there.
+        home = os.path.realpath(own) if meetings is None else ""
+        places = {"HOME": home, "PYTHONUSERBASE": site.getuserbase()} if home else {}
         orders = HuntOrders(count, seeds, request.tests, silence=request.stall_seconds, all_pairs=request.all_pairs)
-        orders = replace(orders, meetings=meetings)
+        orders = replace(orders, meetings=meetings, home=home)
         plan = RunPlan(
             scratch.project if scratch else workshop.project,
             workshop.interpreter.python,
@@ -71,7 +80,7 @@ def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting
             label="hunt",
             dist=None,
             stall_seconds=_PATIENCE,
-            environment=held_environment(os.environ),
+            environment={**held_environment(os.environ), **places},
             probe=("hunt", orders.encode()),
             copied=(str(scratch.original), str(scratch.copy)) if scratch else (),
         )

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from isolane.engines.scratch import Scratch, ScratchKeeper
@@ -71,7 +72,9 @@ class FreshHunt:
         self._order.write_text("\n".join(probe.tests) + "\n", encoding="utf-8", errors="surrogateescape")
         # What a probe leaves that has been killed goes with this.
         with tempfile.TemporaryDirectory(prefix="isolane-hunt-", ignore_cleanup_errors=True) as temporary:
-            places = {**self._plan.environment, "TMPDIR": temporary}
+            home = Path(temporary, "home")
+            home.mkdir()
+            places = {**self._plan.environment, "TMPDIR": temporary, "HOME": str(home)}
             plan = replace(self._plan, probe=("probe", probe.encode()), order=self._order, environment=places)
             self._observer.run_started(title, plan)
             execution = execute(self._workshop, plan, self._observer)

@@ -46,14 +46,18 @@ class Conditions:
     """Gives each probe places of its own, puts back what it is to be without, traces who writes what.
 
     probes: those of the batch, by the number of their unit. places: a directory for temporary files and homes.
-    original: what the directory that tests run in is a copy of, if it is.
+    original: what the directory that tests run in is a copy of, if it is. has_home: whether the tests have been
+    collected with a home that is no user's, so that they keep it.
     """
 
-    def __init__(self, config: pytest.Config, places: Path, original: Path | None = None) -> None:
+    def __init__(
+        self, config: pytest.Config, places: Path, original: Path | None = None, *, has_home: bool = False
+    ) -> None:
         self.probes: Sequence[Probe] = ()
         self._config = config
         self._places = places
         self._original = original
+        self._has_home = has_home
         self._values = FixtureValues()
         self._fixtures = FixtureValuesKind(self._values, ProjectModules([config.rootpath]))
         self._kinds = self._kinds_of(())
@@ -210,7 +214,8 @@ class Conditions:
             home = self._places / "meeting"
         temporary = home / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
-        os.environ["HOME"] = str(home)
+        if not self._has_home:
+            os.environ["HOME"] = str(home)
         os.environ["TMPDIR"] = str(temporary)
         tempfile.tempdir = None
         factory = getattr(self._config, "_tmp_path_factory", None)

@@ -36,7 +36,7 @@ class FreshProbe:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
         """Begin: the tests have been collected."""
-        conditions = Conditions(self._config, self._places)
+        conditions = Conditions(self._config, self._places, has_home=True)
         conditions.probes = [self._probe]
         conditions.enter()
         if self._probe.looks:
