@@ -276,13 +276,16 @@ def _leaving(runs: Sequence[_Run]) -> list[str]:
     """Return the tests that left what none before them had, in the orders that were looked at."""
     seen: set[tuple[str, str, str]] = set()
     owners: dict[str, None] = {}
-    for one in chain.from_iterable(run.answer.found for run in runs):
-        change = one.leak.change
-        key = change.kind, change.name, repr(change.after)
-        if change.level is not Level.HARMLESS and key not in seen:
-            seen.add(key)
-            owners[one.leak.owner] = None
-    return list(owners)
+    for run in runs:
+        for one in run.answer.found:
+            change = one.leak.change
+            key = change.kind, change.name, repr(change.after)
+            if change.level is not Level.HARMLESS and key not in seen:
+                seen.add(key)
+                owners[one.leak.owner] = None
+    # A fixture of wider scope may be who left it.
+    ran = set(chain.from_iterable(run.answer.outcomes for run in runs))
+    return [one for one in owners if one in ran]
 
 
 def _odd(tests: Sequence[str], answers: Sequence[Answer]) -> list[str]:
