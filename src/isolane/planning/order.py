@@ -54,7 +54,9 @@ def selected(node_ids: Sequence[str], wanted: Sequence[str]) -> tuple[list[int],
 
 
 _MOST_ALONE = 200
-"""How many tests are run alone, each in a process; where there are more, in about as many processes, twice."""
+"""How many tests are run alone, each in a process."""
+_COLUMNS = 50
+"""In how many processes they are run where there are more, and in as many again the other way round."""
 
 
 def apart(tests: Sequence[str]) -> list[list[str]]:
@@ -71,5 +73,5 @@ def apart(tests: Sequence[str]) -> list[list[str]]:
     places: dict[str, int] = {}
     for test in tests:
         place = places[module_of(test)] = places.get(module_of(test), -1) + 1
-        columns.setdefault(place % _MOST_ALONE, []).append(test)
+        columns.setdefault(place % _COLUMNS, []).append(test)
     return [order for column in columns.values() for order in (column, column[::-1])]
