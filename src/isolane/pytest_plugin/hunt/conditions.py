@@ -217,7 +217,8 @@ class Conditions:
         if not self._has_home:
             os.environ["HOME"] = str(home)
         os.environ["TMPDIR"] = str(temporary)
-        tempfile.tempdir = None
+        # Not None: the first test that asks would then write and unlink a file, which one that spies on these sees.
+        tempfile.tempdir = str(temporary)
         factory = getattr(self._config, "_tmp_path_factory", None)
         if factory is not None:
             factory._basetemp = own / "pytest"
