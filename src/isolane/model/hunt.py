@@ -16,6 +16,9 @@ AT_ITS_END = -1
 NOW = "now"
 """What a probe's clock says that is its own and goes as the machine's."""
 
+SET_UP = "set_up"
+"""What is told, as if it were a kind of state, of a fixture of wider scope that a test gets as others have left it."""
+
 
 @dataclass(frozen=True)
 class Stand:
@@ -129,6 +132,7 @@ class HuntOrders:
     asked. are_cheap: whether a probe takes milliseconds, so that there may be many. shows: whether what is found is to
     be shown by the command that is told. failed: a file that names tests, as JSON, each with what had run before it
     when it failed; then these are looked into, and no order is run. Their names may be too many for the environment.
+    home: the home that the tests were collected with, and that is theirs alone; empty where they have the user's.
     """
 
     count: int
@@ -141,6 +145,7 @@ class HuntOrders:
     are_cheap: bool = True
     shows: bool = True
     failed: str = ""
+    home: str = ""
 
     def encode(self) -> str:
         """Return it as text."""

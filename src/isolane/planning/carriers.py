@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from isolane.model.explanation import Explained
-from isolane.model.hunt import Answer, Finding, Probe, Sort
+from isolane.model.hunt import SET_UP, Answer, Finding, Probe, Sort
 from isolane.model.identity import module_of
 from isolane.model.outcome import Category
 from isolane.model.state import Change, Leak, Level
@@ -54,7 +54,8 @@ def _carriers(finding: Finding, known: Sequence[Explained] = (), *, widely: bool
         # What the test itself leaves comes after it.
         if one.leak.change.level is not Level.HARMLESS and not one.at_import and one.leak.owner != finding.test
     ]
-    return (yield from _put_back(finding, probe, left, known))
+    shared = [one for one in (looked.found if looked else ()) if one.leak.change.kind == SET_UP]
+    return (yield from _put_back(finding, probe, left, known, shared))
 
 
 def import_carriers(finding: Finding, files: tuple[str, ...], preloaded: tuple[str, ...]) -> Search[Finding]:
@@ -104,16 +105,27 @@ def _by_modules(finding: Finding, names: Sequence[str]) -> Search[Finding | None
 
 
 def _put_back(
-    finding: Finding, probe: Probe, left: Sequence[Explained], known: Sequence[Explained] = ()
+    finding: Finding,
+    probe: Probe,
+    left: Sequence[Explained],
+    known: Sequence[Explained] = (),
+    shared: Sequence[Explained] = (),
 ) -> Search[Finding]:
-    """Put back what is left, a kind at a time. probe: shows it. known: the same, with lines, as far as it is known."""
+    """Put back what is left, a kind at a time. probe: shows it. known: the same, with lines, as far as it is known.
+
+    shared: what fixtures of wider scope hand on.
+    """
     kinds = list(dict.fromkeys(one.leak.change.kind for one in left))
     if not kinds:
-        return finding
+        return (yield from _by_shared_fixtures(finding, shared))
     answers = yield Batch([replace(probe, restored=(kind,)) for kind in kinds])
     helped = [kind for kind, answer in zip(kinds, answers, strict=True) if answer and _is_well(finding, answer)]
     if not helped and len(kinds) > 1:
         helped = yield from _smallest_together(finding, probe, kinds)
+    if not helped:
+        by_shared = yield from _by_shared_fixtures(finding, shared)
+        if by_shared.tried:
+            return by_shared
     if probe.widely and not helped:
         return finding
     if not known:
@@ -122,6 +134,14 @@ def _put_back(
         known = traced.found if traced else ()
     taken = [_with_line(one, known) for one in left if one.leak.change.kind in (helped or kinds)]
     return replace(finding, carriers=tuple(taken), tried=bool(helped))
+
+
+def _by_shared_fixtures(finding: Finding, shared: Sequence[Explained]) -> Search[Finding]:
+    """Try whether it helps to set up anew what fixtures of wider scope hand on: it may be nothing that can be seen."""
+    if not shared:
+        return finding
+    (helps,) = yield from _make_well(finding, [Probe((*finding.needed, finding.test), restored=(SET_UP,))])
+    return replace(finding, carriers=tuple(shared), tried=True) if helps else finding
 
 
 def _smallest_together(finding: Finding, probe: Probe, kinds: list[str]) -> Search[list[str]]:

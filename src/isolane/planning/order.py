@@ -51,3 +51,27 @@ def selected(node_ids: Sequence[str], wanted: Sequence[str]) -> tuple[list[int],
         else:
             absent.append(node_id)
     return order, absent
+
+
+_MOST_ALONE = 200
+"""How many tests are run alone, each in a process."""
+_COLUMNS = 50
+"""In how many processes they are run where there are more, and in as many again the other way round."""
+
+
+def apart(tests: Sequence[str]) -> list[list[str]]:
+    """Return orders that together run each test with as little before it as there may be.
+
+    Alone; in a large suite once before and once behind one test of each other module.
+
+    >>> apart(["a", "b"])
+    [['a'], ['b']]
+    """
+    if len(tests) <= _MOST_ALONE:
+        return [[test] for test in tests]
+    columns: dict[int, list[str]] = {}
+    places: dict[str, int] = {}
+    for test in tests:
+        place = places[module_of(test)] = places.get(module_of(test), -1) + 1
+        columns.setdefault(place % _COLUMNS, []).append(test)
+    return [order for column in columns.values() for order in (column, column[::-1])]

@@ -16,7 +16,7 @@ from isolane.model.state import Level
 from isolane.planning.compare import same_outcome
 from isolane.planning.hunt import Suspect
 from isolane.planning.minimize import first_halves
-from isolane.planning.order import shuffled
+from isolane.planning.order import apart, shuffled
 from isolane.planning.search import CONFIRMATIONS, Batch, Search, has_turned
 
 _ENDINGS = frozenset({Category.CRASHED, Category.HUNG})
@@ -25,6 +25,8 @@ _MOST_SINGLES = 4000
 """Tests after each of which one that is named is run, where no order has shown anything."""
 _MOST_RELATIVES = 100
 """Tests that are run after a polluter that is known."""
+_MOST_PAIRS = 200
+"""Tests that are run right after one that leaves something, where no order has shown anything."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Survey:
     suspects: tests that ended otherwise in some order than alone. broken: those that are bad wherever they run, with
     how. dirty: tests that left what others may see, in the suite's own order. orders: how many were run. seconds: what
     the suite's own order took. outcomes: how tests ended, alone where they ran alone, else in the suite's own order.
+    leaving: those of the dirty ones that left what none before them had.
     """
 
     suspects: Sequence[Suspect]
@@ -42,6 +45,7 @@ class Survey:
     orders: int
     seconds: float
     outcomes: Mapping[str, Outcome]
+    leaving: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def survey(
 
     wanted: only these are of interest. What would run behind the last of them is left out, no further order is run once
     all of them have ended otherwise, and what tests leave is not looked at where there is one of them: the hunt for it
-    takes less. after_each: whether one that is named is run after each other one, where no order has shown anything.
+    takes less. after_each: whether one that is named is run after each other one, where no order has shown anything,
+    and where none is named, each alone, or nearly so.
     """
     own, back = list(tests), list(tests[::-1])
     by_themselves: dict[str, list[Outcome]] = {}
@@ -96,6 +101,9 @@ def survey(
         count += len(orders)
     if len(wanted) == 1 and after_each and not is_enough():
         runs += yield from _after_each(tests, wanted[0], by_themselves[wanted[0]])
+    if not wanted and after_each:
+        # A brittle test is well after any of those that it needs, and in most orders one of them comes before it.
+        runs += yield from _runs(apart(tests))
     if not wanted:
         odd = _odd(tests, [run.answer for run in runs])
         by_themselves = _by_test(odd, (yield Batch(_thrice(odd))))
@@ -108,7 +116,7 @@ def survey(
     }
     ended = {**(runs[0].answer.outcomes if runs else {})}
     ended |= {test: max(outcomes, key=outcomes.count) for test, outcomes in by_themselves.items()}
-    return Survey(suspects, broken, dirty, count, seconds, ended)
+    return Survey(suspects, broken, dirty, count, seconds, ended, _leaving(runs))
 
 
 def _shown_by_halves(
@@ -165,14 +173,13 @@ def _after_each(tests: Sequence[str], wanted: str, alone: Sequence[Outcome]) -> 
 def relatives(
     tests: Sequence[str], needed: Sequence[str], found: Collection[str], but: Collection[str]
 ) -> Search[list[Suspect]]:
-    """Find who else ends otherwise after these tests, where ``found`` do: among those of the same modules.
+    """Find who else ends otherwise after these tests, where ``found`` do: first among those of the same modules.
 
     but: tests of which it is known already.
     """
     modules = {module_of(one) for one in (*needed, *found)}
-    near = [one for one in tests if module_of(one) in modules and one not in but and one not in needed][
-        :_MOST_RELATIVES
-    ]
+    near = [one for one in tests if one not in but and one not in needed]
+    near = sorted(near, key=lambda one: module_of(one) not in modules)[:_MOST_RELATIVES]
     after = yield Batch([Probe((*needed, one)) for one in near])
     alone = yield Batch([Probe((one,)) for one in near])
     odd = [
@@ -180,11 +187,38 @@ def relatives(
         for one, first, second in zip(near, after, alone, strict=True)
         if first and second and second.last.category is not Category.MISSING and has_turned(second.last, first.last)
     ]
-    by_themselves = _by_test(odd, (yield Batch(_thrice(odd))))
+    return (yield from _hidden(dict.fromkeys(odd, needed)))
+
+
+def hidden_victims(tests: Sequence[str], found: Survey, but: Collection[str]) -> Search[list[Suspect]]:
+    """Find who ends otherwise right after a test that leaves something, one of its own module first.
+
+    In all orders others may clean up.
+
+    but: tests of which it is known already.
+    """
+    pairs = [
+        (first, test)
+        for first in found.leaving
+        for test in tests
+        if test not in (first, *but) and test in found.outcomes
+    ]
+    pairs = sorted(pairs, key=lambda pair: module_of(pair[0]) != module_of(pair[1]))[:_MOST_PAIRS]
+    answers = yield Batch([Probe(pair) for pair in pairs])
+    after: dict[str, Sequence[str]] = {}
+    for (first, test), answer in zip(pairs, answers, strict=True):
+        if answer and has_turned(found.outcomes[test], answer.last):
+            after.setdefault(test, (first,))
+    return (yield from _hidden(after))
+
+
+def _hidden(after: Mapping[str, Sequence[str]]) -> Search[list[Suspect]]:
+    """Return tests as suspects that ended otherwise after these, and in no order of all of them."""
+    by_themselves = _by_test(list(after), (yield Batch(_thrice(list(after)))))
     usual = {one: max(outcomes, key=outcomes.count) for one, outcomes in by_themselves.items()}
     return [
         Suspect(one, usual[one], tuple(needed), True, any(has_turned(usual[one], how) for how in by_themselves[one]))
-        for one in odd
+        for one, needed in after.items()
     ]
 
 
@@ -263,6 +297,22 @@ def dirty_tests(answer: Answer | None) -> list[str]:
         return []
     owners = {one.leak.owner for one in answer.found if one.leak.change.level is not Level.HARMLESS}
     return [test for test in answer.outcomes if test in owners]
+
+
+def _leaving(runs: Sequence[_Run]) -> list[str]:
+    """Return the tests that left what none before them had, in the orders that were looked at."""
+    seen: set[tuple[str, str, str]] = set()
+    owners: dict[str, None] = {}
+    for run in runs:
+        for one in run.answer.found:
+            change = one.leak.change
+            key = change.kind, change.name, repr(change.after)
+            if change.level is not Level.HARMLESS and key not in seen:
+                seen.add(key)
+                owners[one.leak.owner] = None
+    # A fixture of wider scope may be who left it.
+    ran = set(chain.from_iterable(run.answer.outcomes for run in runs))
+    return [one for one in owners if one in ran]
 
 
 def _odd(tests: Sequence[str], answers: Sequence[Answer]) -> list[str]:

@@ -19,7 +19,7 @@ from isolane.planning.hunt import Suspect, hunt
 from isolane.planning.inputs import MOST_BROKEN, by_its_inputs
 from isolane.planning.pairs import all_pairs, with_all_others
 from isolane.planning.search import Batch, Search
-from isolane.planning.survey import Survey, dirty_tests, relatives, survey
+from isolane.planning.survey import Survey, dirty_tests, hidden_victims, relatives, survey
 
 _MOST_LOOKED_AROUND = 5
 """Polluters after which other tests are run that no order has shown to suffer."""
@@ -80,6 +80,7 @@ class WholeHunt:
         yield from self._look_into_all(found.suspects)
         if not wanted and self._orders.are_cheap:
             yield from self._look_for_relatives()
+            yield from self._look_into_all((yield from hidden_victims(tests, found, self._findings)))
         if self._orders.all_pairs:
             yield from self._pairs(wanted or tests, found.dirty)
 

@@ -39,6 +39,8 @@ _MEND = {
     "children": "end it in the fixture that starts it",
     "descriptors": "with open(...) closes it",
     "files": "write below tmp_path",
+    "fixtures": "a fixture of function scope makes it anew for each test",
+    "set_up": "a fixture of function scope makes it anew for each test",
 }
 """What ends with the test, by the kind of state."""
 _ORDERS = (Sort.VICTIM, Sort.BRITTLE, Sort.IMPORT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import site
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,9 +78,13 @@ def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting
         open_workshop(request.project, request.python) as workshop,
         scratch_copy(workshop.project) as scratch,
         _written(request.failed) as failed,
+        tempfile.TemporaryDirectory(prefix="isolane-home-", ignore_cleanup_errors=True) as own,
     ):
+        # Many a test file asks for the home when it is imported. Those that are to meet share what they find there.
+        home = os.path.realpath(own) if meetings is None else ""
+        places = {"HOME": home, "PYTHONUSERBASE": site.getuserbase()} if home else {}
         orders = HuntOrders(count, seeds, request.tests, silence=request.stall_seconds, all_pairs=request.all_pairs)
-        orders = replace(orders, meetings=meetings, shows=request.shows, failed=failed)
+        orders = replace(orders, meetings=meetings, shows=request.shows, failed=failed, home=home)
         plan = RunPlan(
             scratch.project if scratch else workshop.project,
             workshop.interpreter.python,
@@ -87,7 +92,7 @@ def hunt_suite(request: HuntRequest, observer: Observer, meetings: tuple[Meeting
             label="hunt",
             dist=None,
             stall_seconds=_PATIENCE,
-            environment=held_environment(os.environ),
+            environment={**held_environment(os.environ), **places},
             probe=("hunt", orders.encode()),
             copied=(str(scratch.original), str(scratch.copy)) if scratch else (),
         )

@@ -95,9 +95,7 @@ class FreshProber:
         title = f"probe {self.probes}"
         # What a probe leaves that has been killed goes with this.
         with tempfile.TemporaryDirectory(prefix="isolane-hunt-", ignore_cleanup_errors=True) as temporary:
-            # What is imported may write there, too.
-            own = {"TMPDIR": temporary} if probe.files is None else own_places(Path(temporary))
-            places = {**self._plan.environment, **own}
+            places = {**self._plan.environment, **own_places(Path(temporary))}
             plan = replace(self._plan_of(probe), probe=("probe", probe.encode()), environment=places)
             self._observer.run_started(title, plan)
             execution = execute(self._workshop, plan, self._observer)

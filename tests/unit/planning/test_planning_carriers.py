@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from isolane.model.explanation import Explained
-from isolane.model.hunt import Answer, Finding, Probe, Sort
+from isolane.model.hunt import SET_UP, Answer, Finding, Probe, Sort
 from isolane.model.outcome import PASSED, Category, Outcome
-from isolane.model.state import Change, Leak
+from isolane.model.state import Change, Leak, Level
 from isolane.planning.carriers import carriers
 
 FAILED = Outcome(Category.FAILED, "KeyError")
@@ -47,6 +47,26 @@ def found(
             batch = search.send(answers)
         except StopIteration as end:
             return end.value, asked
+
+
+@pytest.mark.parametrize("helps", [True, False])
+@pytest.mark.parametrize("left", [[], ["env"]])
+def test_fixtures_are_set_up_anew_where_nothing_that_was_left_carries_it(left, helps):
+    changes = [Change(kind, "name", None, 1) for kind in left]
+    changes.append(Change(SET_UP, "test_b.basket", "set up anew", "as others have left it", Level.HARMLESS))
+    leaks = tuple(Explained(Leak(VICTIM.needed[0], change), at_import=False) for change in changes)
+    finding = None
+    search = carriers(VICTIM)
+    batch = next(search)
+    while finding is None:
+        lasts = [PASSED if helps and SET_UP in probe.restored else FAILED for probe in batch.probes]
+        seen = [leaks if probe.looks and not probe.widely else () for probe in batch.probes]
+        try:
+            batch = search.send([Answer({}, last, found=found) for last, found in zip(lasts, seen, strict=True)])
+        except StopIteration as end:
+            finding = end.value
+    assert finding.tried is helps
+    assert [one.leak.change.kind for one in finding.carriers] == ([SET_UP] if helps else left)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ from isolane.model.plan import FINDINGS_NAME, Handover
 from isolane.process_state.project_modules import loaded_packages
 from isolane.pytest_plugin.hunt.conditions import BLAME_ATTRIBUTE, Conditions
 from isolane.pytest_plugin.hunt.import_probe import start_import_probe
-from isolane.pytest_plugin.state.accepted import Accepted
-from isolane.pytest_plugin.state.start import WATCH_PLUGIN, make_watch
+from isolane.pytest_plugin.state.start import WATCH_PLUGIN
 from isolane.pytest_plugin.state.watching import leaks_of
 
 
@@ -42,12 +41,12 @@ class FreshProbe:
             self._probe = Probe(tuple(item.nodeid for item in session.items), tells_all=True)
         if not session.items:
             return
-        conditions = Conditions(self._config, self._places)
+        conditions = Conditions(self._config, self._places, has_home=True)
         conditions.probes = [self._probe]
         conditions.enter()
         if self._probe.looks:
             modules = loaded_packages() if self._probe.widely else ()
-            watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks")), modules)
+            watch = conditions.make_watch(modules)
             watch.begin()
             self._config.pluginmanager.register(watch, WATCH_PLUGIN)
 

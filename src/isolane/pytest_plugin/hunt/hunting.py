@@ -74,7 +74,15 @@ class Hunter:
                 lost = [file for file, is_well in self._files.items() if not is_well]
                 self._write({"uncollected": uncollected, "lost": lost})
             keeper = ScratchKeeper(*map(Path, self._copied)) if self._copied else None
-            prober = Prober(session, self._orders.count, self._state, self, silence=self._silence, keeper=keeper)
+            prober = Prober(
+                session,
+                self._orders.count,
+                self._state,
+                self,
+                silence=self._silence,
+                keeper=keeper,
+                home=Path(self._orders.home) if self._orders.home else None,
+            )
             whole = WholeHunt(
                 self._orders,
                 [item.nodeid for item in session.items],

@@ -28,8 +28,6 @@ from isolane.pytest_plugin.fork.reports import Reader
 from isolane.pytest_plugin.hunt.conditions import BLAME_ATTRIBUTE, Conditions
 from isolane.pytest_plugin.hunt.meeting import Meeting
 from isolane.pytest_plugin.phases import PhaseReports
-from isolane.pytest_plugin.state.accepted import Accepted
-from isolane.pytest_plugin.state.start import make_watch
 from isolane.pytest_plugin.state.watching import leaks_of
 
 SILENCE = 120.0
@@ -61,6 +59,7 @@ class Prober(FreshProcesses):
     session: whose tests are probed. count: how many probes run side by side. state: from before the first conftest.
     plugin: who runs the session's tests otherwise; it is left out in probes. silence: see :data:`SILENCE`. keeper:
     keeps the tree in which the tests run as it was: once a probe has changed it, one runs at a time, in a fresh one.
+    home: the same of a home that the tests were collected with; without, each probe has its own.
     """
 
     def __init__(
@@ -72,20 +71,25 @@ class Prober(FreshProcesses):
         *,
         silence: float | None = None,
         keeper: ScratchKeeper | None = None,
+        home: Path | None = None,
     ) -> None:
         self._count = count
-        self._keeper = keeper
+        self._keepers = [keeper] if keeper else []
         self._directory = os.getcwd()  # noqa: PTH109  # as it was given, links and all
         self._test_numbers = {item.nodeid: number for number, item in enumerate(session.items)}
         self._root = Path(tempfile.mkdtemp(prefix="isolane-hunt-"))
         self._places = self._root / "probes"
         self._places.mkdir()
+        if home is not None:
+            # What was made there while tests were collected is there for each of them.
+            shutil.copytree(home, self._root / "home", symlinks=True, ignore_dangling_symlinks=True)
+            self._keepers.append(ScratchKeeper(self._root / "home", home))
         factory = getattr(session.config, "_tmp_path_factory", None)
         if factory is not None:
             # Or each probe would make a directory among those of the user's last runs, and remove the oldest.
             factory._basetemp = self._root
         original = keeper.original_of(session.config.invocation_params.dir) if keeper else None
-        self._conditions = Conditions(session.config, self._places, original)
+        self._conditions = Conditions(session.config, self._places, original, has_home=home is not None)
         self._batch = Batch(())
         self._open: dict[int, _Open] = {}
         self._begun: dict[str, float] = {}
@@ -144,7 +148,8 @@ class Prober(FreshProcesses):
 
     def _refresh(self) -> bool:
         """Put the tree back, if it is to be kept; return whether it had been changed."""
-        if self._keeper is None or not self._keeper.refresh():
+        changed = [keeper for keeper in self._keepers if keeper.refresh()]
+        if not changed:
             return False
         with contextlib.suppress(OSError):  # it may be another one with the same name now
             os.chdir(self._directory)
@@ -160,7 +165,7 @@ class Prober(FreshProcesses):
         watch = None
         if any(probe.looks for probe in batch.probes):
             modules = loaded_packages() if any(probe.widely for probe in batch.probes) else ()
-            watch = make_watch(self._config, Accepted(self._config.getini("isolane_known_leaks")), modules)
+            watch = self._conditions.make_watch(modules)
             watch.begin()
         self._prepare(
             [[self._test_numbers[test] for test in probe.tests] for probe in batch.probes],

@@ -43,6 +43,7 @@ class Frames:
         ]
         self._runners = tuple(_directories_of(_RUNNERS))
         self._sorts: dict[str, Sort] = {}
+        self._told: dict[str, str] = {}
 
     def sort(self, code: CodeType) -> Sort:
         """Return whose the code is."""
@@ -93,6 +94,12 @@ class Frames:
 
     def told(self, file: str) -> str:
         """Return a file as it is named in reports."""
+        found = self._told.get(file)
+        if found is None:
+            found = self._told[file] = self._tell(file)
+        return found
+
+    def _tell(self, file: str) -> str:
         path = os.path.realpath(file) if not file.startswith("<") else file
         for directory in self._directories:
             if path.startswith(directory) and not is_library_file(path):

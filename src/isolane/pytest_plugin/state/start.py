@@ -59,10 +59,13 @@ def register_leaks(config: pytest.Config) -> None:
         config.pluginmanager.register(make_watch(config), WATCH_PLUGIN)
 
 
-def make_watch(config: pytest.Config, finds: Accepted | None = None, modules: Sequence[str] = ()) -> LeakWatch:
+def make_watch(
+    config: pytest.Config, finds: Accepted | None = None, modules: Sequence[str] = (), also: Sequence[Kind[Any]] = ()
+) -> LeakWatch:
     """Return what looks after the tests that run in this process.
 
-    finds: what only wants to find, whatever the settings say, and accepts these. modules: see :func:`kinds_of`.
+    finds: what only wants to find, whatever the settings say, and accepts these. modules: see :func:`kinds_of`. also:
+    kinds of state that are looked at besides, and take as long as those that look into modules.
     """
     from isolane.process_state.kinds import DEAR, OUTSIDE
     from isolane.process_state.watch import StateWatch
@@ -78,7 +81,7 @@ def make_watch(config: pytest.Config, finds: Accepted | None = None, modules: Se
     kinds = kinds_of(config, unseen, modules)
     watch = StateWatch(
         [kind for name, kind in kinds.items() if name not in DEAR],
-        [kind for name, kind in kinds.items() if name in DEAR],
+        [*(kind for name, kind in kinds.items() if name in DEAR), *also],
     )
     return LeakWatch(
         watch,

@@ -29,6 +29,7 @@ _MODULE = "<module>"
 
 # Bound here: a test may replace them.
 _clock, _settrace, _gettrace = time.perf_counter, sys.settrace, sys.gettrace
+_used = time.thread_time
 _thread_settrace, _identity = threading.settrace, threading.get_ident
 
 Left = list[tuple[Change, "Blame | None"]]
@@ -40,7 +41,8 @@ class Tracer:
 
     kinds: what to look at. after_lines: the names of those to look at after each line; the others are looked at when
     a window ends. at_import: told of each module of the project that has been imported, the outermost only: its file,
-    and what it left. seconds_in_libraries: how long to look at lines of libraries.
+    and what it left. seconds_in_libraries: how long to look at lines of libraries. seconds_in_project: how long at the
+    project's own, in the processor's time: after that, no line is seen any more; None for as long as it takes.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Tracer:
         after_lines: Collection[str],
         at_import: Callable[[str, Left], None] | None = None,
         seconds_in_libraries: float = SECONDS_IN_LIBRARIES,
+        seconds_in_project: float | None = None,
     ) -> None:
         self._frames = frames
         self._kinds = tuple(kinds)
@@ -65,6 +68,7 @@ class Tracer:
         self._search = CulpritSearch()
         self._at: tuple[FrameType, int] | None = None
         self._seconds_left = seconds_in_libraries
+        self._project_left = seconds_in_project
         self._previous: Any = None
         self._thread = 0
         if hasattr(os, "register_at_fork"):
@@ -91,6 +95,11 @@ class Tracer:
             _thread_settrace(None)
         self._kinds = self._of_lines = ()
         self._in_window = False
+
+    @property
+    def expected(self) -> dict[Kind[Any], Any]:
+        """The state that is compared with: what it was when the window began, as long as nobody changes it."""
+        return self._before
 
     # -- windows
 
@@ -148,6 +157,8 @@ class Tracer:
             return self._follow(frame, sort, is_window=True)
         if not self._of_lines or (sort is Sort.LIBRARY and self._seconds_left <= 0):
             return None
+        if self._project_left is not None and self._project_left <= 0:
+            return None
         self._look_at_entry(frame)
         return self._follow(frame, sort)
 
@@ -185,11 +196,19 @@ class Tracer:
 
     def _look_in(self, frame: FrameType, line: int, sort: Sort) -> None:
         if sort is Sort.PROJECT:
-            self._look(frame, line)
+            self._look_in_project(frame, line)
         elif self._seconds_left > 0:
             started = _clock()
             self._look(frame, line)
             self._seconds_left -= _clock() - started
+
+    def _look_in_project(self, frame: FrameType, line: int) -> None:
+        if self._project_left is None:
+            self._look(frame, line)
+        elif self._project_left > 0:
+            started = _used()
+            self._look(frame, line)
+            self._project_left -= _used() - started
 
     def _imported(self, frame: FrameType) -> None:
         left = self.end()
