@@ -34,3 +34,4 @@ def test_a_test_in_which_pytest_breaks_has_crashed_and_a_file_that_cannot_be_col
     (finding,) = found["findings"]
     assert (finding["sort"], finding["after"], finding["needed"]) == ("victim", "crashed", ["test_a.py::test_sets"])
     assert found["notes"] == ["1 error during collection: the tests of those files were left out."]
+    assert "HOME=" not in finding["command"]  # that of the probes is gone

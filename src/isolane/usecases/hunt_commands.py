@@ -14,7 +14,7 @@ from isolane.model.outcome import MISSING, Category, Outcome
 from isolane.model.plan import RunPlan
 from isolane.planning.compare import same_outcome
 from isolane.usecases.execution import Execution, execute
-from isolane.usecases.hunt_fresh import of_file, own_places
+from isolane.usecases.hunt_fresh import OWN_PLACES, of_file, own_places
 from isolane.usecases.observer import Observer
 from isolane.usecases.selection import by_name, options_of, typed, typed_files
 from isolane.usecases.suggestion import suggest
@@ -84,7 +84,11 @@ def _ways(one: Finding, files: Sequence[str], hunted: Execution, hang_seconds: f
     tests = (one.test,) if one.sort is Sort.IMPORT else (*one.needed, one.test)
     hangs = Category.HUNG in (one.alone.category, one.after.category if one.after else None)
     limit = hang_seconds if hangs else None
-    plan = replace(hunted.plan, label="check", probe=(), stall_seconds=None, hang_seconds=limit)
+    # A person has places of his own, and each check has, too.
+    environment = {name: value for name, value in hunted.plan.environment.items() if name not in OWN_PLACES}
+    plan = replace(
+        hunted.plan, label="check", probe=(), stall_seconds=None, hang_seconds=limit, environment=environment
+    )
     if one.sort is Sort.IMPORT:
         if header is not None:
             imported = [file for file in files if file in (*one.needed, module_of(one.test))]

@@ -129,6 +129,10 @@ class FreshProber:
         return self._order
 
 
+OWN_PLACES = ("HOME", "TMPDIR", "PYTHONUSERBASE")
+"""What :func:`own_places` sets."""
+
+
 def own_places(home: Path) -> dict[str, str]:
     """Return the environment of a run whose home is this directory, and whose temporary files are in it."""
     temporary = home / "tmp"

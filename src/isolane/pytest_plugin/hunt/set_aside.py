@@ -55,6 +55,9 @@ class SetAside:
         self._told = os.pipe()
         self._home: tempfile.TemporaryDirectory[str] | None = None
         self._process = fork(self._live)
+        # So that its end is heard, also where pytest has broken in it.
+        os.close(self._asked[0])
+        os.close(self._told[1])
 
     def ask(self, tests: Sequence[str]) -> bool:
         """Let it run these, the last of which is asked about; return whether it can tell what a new pytest would do.
@@ -64,7 +67,10 @@ class SetAside:
         if self._home is not None or not self._is_as_new(tests):
             return False
         self._home = tempfile.TemporaryDirectory(prefix="isolane-check-", ignore_cleanup_errors=True)
-        os.write(self._asked[1], f"{json.dumps([self._home.name, *tests])}\n".encode())
+        try:
+            os.write(self._asked[1], f"{json.dumps([self._home.name, *tests])}\n".encode())
+        except BrokenPipeError:
+            return False
         return True
 
     def answer(self) -> Outcome:
@@ -79,8 +85,8 @@ class SetAside:
         self._process.kill()
         self._process.reap()
         self._process.close()
-        for descriptor in (*self._asked, *self._told):
-            os.close(descriptor)
+        os.close(self._asked[1])
+        os.close(self._told[0])
         if self._home is not None:
             self._home.cleanup()
 
