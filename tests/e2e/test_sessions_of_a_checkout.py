@@ -71,6 +71,9 @@ def test_each_run_counts_its_own_coverage_or_says_who_is_in_the_way(suite: Proje
     ids=["not recorded", "coverage run"],
 )
 def test_a_run_that_is_not_recorded_has_its_files_to_itself(suite: Project, words: tuple[str, ...], file: str) -> None:
+    # Where the suite of this test is measured, each process would have data of its own.
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        suite.environment.pop(name, None)
     with suite.start(*words, "test_a.py") as first:
         (suite.path / "began").read_text()
         (listed,) = suite.isolane("sessions", "--json").data

@@ -39,6 +39,15 @@ class Ended:
         return json.loads(self.out)
 
 
+class Started(subprocess.Popen[str]):
+    """A process that does not outlive a test that has failed: it may wait for what the test no longer does."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)  # type: ignore[arg-type]
+
+
 @dataclass
 class Project:
     """A folder with a suite in it."""
@@ -56,8 +65,8 @@ class Project:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", *words]
 
-    def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    def start(self, *words: str, **more: Any) -> Started:
+        return Started(
             self.command(*words),
             cwd=self.path,
             env=self.environment | more.pop("env", {}),
@@ -70,11 +79,7 @@ class Project:
 
     def _run(self, words: tuple[str, ...], env: Mapping[str, str]) -> Ended:
         with self.start(*words, env=dict(env)) as process:
-            try:
-                out, err = process.communicate(timeout=100)
-            except BaseException:
-                process.kill()  # Or it would be waited for.
-                raise
+            out, err = process.communicate(timeout=100)
         return Ended(process.returncode, out, err)
 
     def pytest(self, *arguments: str, **env: str) -> Ended:
